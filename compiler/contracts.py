@@ -1,0 +1,109 @@
+"""The contracts of passes and targets: what each needs, promises, and how exact it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Protocol
+
+from msc.ir.errors import MscError, Problem
+from msc.ir.network import Model
+
+
+class CompileError(MscError):
+    """A target cannot express the network, or a required rewrite cannot apply."""
+
+
+class Exactness(Enum):
+    """How a rewrite changes the function the network computes.
+
+    `exact`: not at all; on dyadic weights bit for bit. `rounded`: equal in real arithmetic, new weights are
+    rounded to float32. `approximate`: another function; the pass reports the measured error.
+    """
+
+    EXACT = "exact"
+    ROUNDED = "rounded"
+    APPROXIMATE = "approximate"
+
+
+class Property(Enum):
+    """What a pass can promise of its result, and a pass or target can require."""
+
+    LIVE = "every population is live"
+    NORMS_FOLDED = "no projection has a norm"
+    POOLS_FOLDED = "no pool or scale stands beside weights it could be folded into"
+    PARALLEL_MERGED = "no two projections with weights of one kind could share one kernel"
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """A pass's new model, one line per change it made, and measured errors (empty where exact)."""
+
+    model: Model
+    changes: tuple[str, ...] = ()
+    errors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Pass(Protocol):
+    """One rewrite in one file under `compiler/passes`, found there by its `PASS`."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        ...
+
+    @property
+    def exactness(self) -> Exactness:
+        """How exact the rewrite is."""
+        ...
+
+    @property
+    def requires(self) -> frozenset[Property]:
+        """What must hold before."""
+        ...
+
+    @property
+    def promises(self) -> frozenset[Property]:
+        """What holds afterwards."""
+        ...
+
+    def run(self, model: Model) -> PassResult:
+        """Rewrite; raises CompileError where a required rewrite cannot apply."""
+        ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """A target's `--option`: its values (the first is the default) and what it does."""
+
+    values: tuple[str, ...]
+    help: str
+
+
+class Target(Protocol):
+    """One kind of artefact in one file or folder under `backends`, found there by its `TARGET`."""
+
+    @property
+    def name(self) -> str:
+        """What `--target` calls it."""
+        ...
+
+    @property
+    def requires(self) -> frozenset[Property]:
+        """What passes must have established."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """The options it takes."""
+        ...
+
+    def refusals(self, model: Model, options: Mapping[str, str]) -> tuple[Problem, ...]:
+        """List everything about the model that the target cannot express (empty: it can)."""
+        ...
+
+    def emit(self, model: Model, options: Mapping[str, str]) -> Mapping[str, bytes]:
+        """Make the artefact's files, name -> bytes; only called where nothing is refused."""
+        ...

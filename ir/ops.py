@@ -1,0 +1,122 @@
+"""The closed union of linear maps, without bias, that a projection chains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TypeAlias, assert_never
+
+from msc.ir.neurons import as_float32
+
+Shape: TypeAlias = tuple[int, ...]
+Pair: TypeAlias = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Conv2d:
+    """Cross-correlation over [C, H, W] with zero padding; weight [out_channels, C / groups, kh, kw]."""
+
+    out_channels: int
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Linear:
+    """y = W x on a vector [N]; weight [out_features, N]."""
+
+    out_features: int
+
+
+@dataclass(frozen=True)
+class AvgPool2d:
+    """Mean over each window, padding counted as zeros (torch's count_include_pad)."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair = (0, 0)
+
+
+@dataclass(frozen=True)
+class SumPool2d:
+    """Sum over each window, padding counted as zeros."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair = (0, 0)
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """[C, H, W] to [C * H * W] in row-major order."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """y = factor * x for one scalar factor (float32)."""
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", as_float32(float(self.factor)))
+
+
+Op: TypeAlias = Conv2d | Linear | AvgPool2d | SumPool2d | Flatten | Scale
+Windowed: TypeAlias = Conv2d | AvgPool2d | SumPool2d
+
+
+def output_shape(op: Op, shape: Shape) -> Shape:
+    """Compute the shape `op` makes of `shape`.
+
+    Raises ValueError, saying what is wrong in one phrase, where the op does not apply.
+    """
+    match op:
+        case Conv2d():
+            channels, *_ = _require_rank(op, shape, 3)
+            if op.groups < 1 or channels % op.groups or op.out_channels % op.groups:
+                raise ValueError(f"groups={op.groups} does not divide {channels} -> {op.out_channels} channels")
+            return (op.out_channels, *_window_shape(op, shape, op.dilation))
+        case AvgPool2d() | SumPool2d():
+            channels, *_ = _require_rank(op, shape, 3)
+            return (channels, *_window_shape(op, shape, (1, 1)))
+        case Linear():
+            _require_rank(op, shape, 1)
+            return (op.out_features,)
+        case Flatten():
+            return (prod(shape),)
+        case Scale():
+            return shape
+        case _:
+            assert_never(op)
+
+
+def weight_shape(op: Op, shape: Shape) -> Shape | None:
+    """Compute the shape of the op's weight for inputs of `shape`; None where it has no weight."""
+    match op:
+        case Conv2d():
+            return (op.out_channels, shape[0] // op.groups, *op.kernel)
+        case Linear():
+            return (op.out_features, shape[0])
+        case AvgPool2d() | SumPool2d() | Flatten() | Scale():
+            return None
+        case _:
+            assert_never(op)
+
+
+def _require_rank(op: Op, shape: Shape, rank: int) -> Shape:
+    if len(shape) != rank:
+        raise ValueError(f"{type(op).__name__} needs {rank} axes, got shape {shape}")
+    return shape
+
+
+def _window_shape(op: Windowed, shape: Shape, dilation: Pair) -> Pair:
+    sizes = tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1 if s >= 1 else 0
+        for n, k, s, p, d in zip(shape[1:], op.kernel, op.stride, op.padding, dilation, strict=True)
+    )
+    if min(sizes) < 1:
+        raise ValueError(f"{type(op).__name__} of kernel {op.kernel}, stride {op.stride} does not fit shape {shape}")
+    return (sizes[0], sizes[1])

@@ -1,0 +1,195 @@
+"""The numpy float64 reference simulator: the definition of what every msc network means (design, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msc.ir.errors import MscError
+from msc.ir.graph import update_order
+from msc.ir.linear import Floats, apply_projection, per_channel
+from msc.ir.network import Model, Population, Projection
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, InputKind, Neuron, Source
+from msc.ir.ops import Shape
+from msc.ir.shapes import population_shapes
+
+
+class InputError(MscError):
+    """The input data do not fit the network's source."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a simulation recorded, by population name.
+
+    `spikes`: uint8 [T, B, *shape] (LI: its float64 membrane). `membranes`: float64 [T, B, *shape], the
+    value compared with the threshold, before the reset (after it: v_reset where the spike is).
+    """
+
+    output: str
+    spikes: dict[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
+    membranes: dict[str, Floats] = field(default_factory=dict[str, Floats])
+
+    @property
+    def outputs(self) -> NDArray[Any]:
+        """The output population's spikes (LI: membrane), [T, B, *shape]."""
+        return self.spikes[self.output]
+
+
+@dataclass
+class _State:
+    """One population's running state: membrane, synaptic current (CubaLIF), and past outputs for delays."""
+
+    membrane: Floats
+    synaptic: Floats
+    history: list[Floats]
+
+
+def input_frames(source: Source, inputs: NDArray[Any], timesteps: int | None) -> tuple[int, Floats]:
+    """Check the input against the source; returns T and the frames, [B, *shape] if static, else [T, B, *shape].
+
+    Raises InputError where rank, shape, values or T do not fit.
+    """
+    where, rank = "input", len(source.shape) + (1 if source.kind is InputKind.STATIC else 2)
+    expected = ("B" if source.kind is InputKind.STATIC else "T,B") + "".join(f",{n}" for n in source.shape)
+    if inputs.dtype.kind not in "fiub":
+        raise InputError.of(where, f"dtype {inputs.dtype} is not numeric", "save it as float32 or uint8")
+    if inputs.ndim != rank or inputs.shape[rank - len(source.shape) :] != source.shape:
+        raise InputError.of(
+            where,
+            f"shape {list(inputs.shape)} does not fit a {source.kind.value} source",
+            f"give an array of shape [{expected}]",
+        )
+    if not inputs.size:
+        raise InputError.of(where, "holds no samples or steps", f"give at least one, shape [{expected}]")
+    frames = inputs.astype(np.float32).astype(np.float64)
+    if not np.isfinite(frames).all():
+        raise InputError.of(where, "holds values that are not finite", "remove NaN and infinity")
+    if source.kind is InputKind.STATIC:
+        if timesteps is None or timesteps < 1:
+            raise InputError.of(where, "a static frame needs a number of time steps", "give timesteps >= 1")
+        return timesteps, frames
+    if timesteps is not None and timesteps != len(frames):
+        raise InputError.of(where, f"has {len(frames)} steps, not {timesteps}", f"give {timesteps} steps")
+    return len(frames), np.clip(frames, 0, 1).round() if source.kind is InputKind.EVENTS else frames
+
+
+def simulate(
+    model: Model,
+    inputs: NDArray[Any],
+    timesteps: int | None = None,
+    record: Collection[str] | None = None,
+    membranes: bool = False,
+) -> Trace:
+    """Run the network and record spikes, and membranes on request.
+
+    `inputs` is [B, *shape] for a static source, else [T, B, *shape]. `record` names the populations to
+    keep (None: all; the output is always kept). Per step, in the order of undelayed projections:
+    I_p[t] = bias_p + sum of norm(ops(S_source[t - delay])), S[t < 0] = 0, then the neuron's equation.
+    Raises InputError for inputs that do not fit. Source: design, section 3.
+    """
+    network = model.network
+    kept = {p.name for p in network.populations if not p.is_source} if record is None else set(record)
+    kept.add(network.output)
+    collected: dict[str, list[NDArray[Any]]] = {name: [] for name in sorted(kept)}
+    potentials: dict[str, list[Floats]] = {name: [] for name in sorted(kept)} if membranes else {}
+    for emitted, potential in _steps(model, inputs, timesteps):
+        for name, values in collected.items():
+            spiking = not isinstance(network.population(name).neuron, LI)
+            values.append(emitted[name].astype(np.uint8) if spiking else emitted[name])
+        for name, values in potentials.items():
+            values.append(potential[name])
+    return Trace(
+        network.output,
+        {name: np.stack(values) for name, values in collected.items()},
+        {name: np.stack(values) for name, values in potentials.items()},
+    )
+
+
+def _steps(
+    model: Model, inputs: NDArray[Any], timesteps: int | None
+) -> Iterator[tuple[dict[str, Floats], dict[str, Floats]]]:
+    """Yield, per time step, every population's emitted values and its membrane before the reset."""
+    network = model.network
+    source = network.source
+    assert isinstance(source.neuron, Source)
+    steps, frames = input_frames(source.neuron, inputs, timesteps)
+    static = source.neuron.kind is InputKind.STATIC
+    batch = frames.shape[0 if static else 1]
+    shapes = population_shapes(network)
+    order = [network.population(name) for name in update_order(network) if name != source.name]
+    incoming = {p.name: network.into(p.name) for p in order}
+    states = {p.name: _initial_state(p.neuron, (batch, *shapes[p.name]), network.out_of(p.name)) for p in order}
+    states[source.name] = _State(np.zeros(0), np.zeros(0), _silence((batch, *source.neuron.shape), network.out_of(source.name)))
+    constant: dict[str, Floats] = {}
+    for t in range(steps):
+        emitted = {source.name: frames if static else frames[t]}
+        potential: dict[str, Floats] = {}
+        for population in order:
+            current = np.zeros((batch, *shapes[population.name]))
+            if population.bias:
+                bias = model.weights[population.bias_key].astype(np.float64)
+                current += per_channel(bias, current.ndim - 1)
+            for projection in incoming[population.name]:
+                current += _delivered(projection, model, emitted, states, constant, static and projection.source == source.name)
+            emitted[population.name], potential[population.name] = _update(population, states[population.name], current)
+        for name, values in emitted.items():
+            history = states[name].history
+            if history:
+                history.insert(0, values)
+                history.pop()
+        yield emitted, potential
+
+
+def _delivered(
+    projection: Projection,
+    model: Model,
+    emitted: dict[str, Floats],
+    states: dict[str, _State],
+    constant: dict[str, Floats],
+    repeats: bool,
+) -> Floats:
+    """Compute one projection's current; a repeating (static, undelayed) one is computed once."""
+    if projection.delay:
+        return apply_projection(projection, model.weights, states[projection.source].history[projection.delay - 1])
+    if not repeats:
+        return apply_projection(projection, model.weights, emitted[projection.source])
+    if projection.name not in constant:
+        constant[projection.name] = apply_projection(projection, model.weights, emitted[projection.source])
+    return constant[projection.name]
+
+
+def _initial_state(neuron: Neuron, shape: Shape, outgoing: tuple[Projection, ...]) -> _State:
+    return _State(np.zeros(shape), np.zeros(shape), _silence(shape, outgoing))
+
+
+def _silence(shape: Shape, outgoing: tuple[Projection, ...]) -> list[Floats]:
+    """Make the history before t = 0: zeros for as many steps as the longest delay reads back."""
+    return [np.zeros(shape)] * max((p.delay for p in outgoing), default=0)
+
+
+def _update(population: Population, state: _State, current: Floats) -> tuple[Floats, Floats]:
+    """Advance one population by a step; returns what it emits and its membrane before the reset."""
+    neuron = population.neuron
+    match neuron:
+        case LIF():
+            v = state.membrane + (neuron.v_leak - state.membrane + neuron.r * current) / neuron.tau
+        case IF():
+            v = state.membrane + neuron.r * current
+        case CubaLIF():
+            state.synaptic = state.synaptic + (neuron.w_in * current - state.synaptic) / neuron.tau_syn
+            v = state.membrane + (neuron.v_leak - state.membrane + neuron.r * state.synaptic) / neuron.tau_mem
+        case LI():
+            state.membrane = state.membrane + (neuron.v_leak - state.membrane + neuron.r * current) / neuron.tau
+            return state.membrane, state.membrane
+        case Source():
+            raise AssertionError(f"source {population.name} has no update")
+        case _:
+            assert_never(neuron)
+    spikes = (v >= neuron.v_threshold).astype(np.float64)
+    state.membrane = np.where(spikes > 0, neuron.v_reset, v)
+    return spikes, v
