@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import networkx as nx
 
 from msc.ir.network import Network, Projection, Sign
+
+_untyped: Any = nx  # for the few networkx functions whose stubs are incomplete
 
 
 def digraph(network: Network, keep: Callable[[Projection], bool] = lambda _: True) -> nx.DiGraph[str]:
@@ -65,7 +68,7 @@ def undelayed_cycles(network: Network) -> tuple[tuple[str, ...], ...]:
     for members in nx.strongly_connected_components(graph):
         inner: nx.DiGraph[str] = nx.DiGraph(graph.subgraph(sorted(members)))
         if inner.number_of_edges():
-            cycles.append(tuple(edge[0] for edge in nx.find_cycle(inner)))
+            cycles.append(tuple(str(edge[0]) for edge in _untyped.find_cycle(inner)))
     return tuple(sorted(cycles))
 
 
@@ -78,8 +81,8 @@ def live_populations(network: Network) -> frozenset[str]:
     names = {population.name for population in network.populations}
     sources = [p.name for p in network.populations if p.is_source]
     excited = digraph(network, lambda p: p.sign is not Sign.INHIBITORY)
-    reachable = names & {n for s in sources for n in (s, *nx.descendants(excited, s))}
+    reachable = names & {n for s in sources for n in (s, *_untyped.descendants(excited, s))}
     if network.output not in reachable:
         return frozenset()
     inner = digraph(network).subgraph(reachable)
-    return frozenset({network.output, *nx.ancestors(inner, network.output)})
+    return frozenset({network.output, *_untyped.ancestors(inner, network.output)})

@@ -77,7 +77,9 @@ def output_shape(op: Op, shape: Shape) -> Shape:
         case Conv2d():
             channels, *_ = _require_rank(op, shape, 3)
             if op.groups < 1 or channels % op.groups or op.out_channels % op.groups:
-                raise ValueError(f"groups={op.groups} does not divide {channels} -> {op.out_channels} channels")
+                raise ValueError(
+                    f"groups={op.groups} does not divide {channels} -> {op.out_channels} channels"
+                )
             return (op.out_channels, *_window_shape(op, shape, op.dilation))
         case AvgPool2d() | SumPool2d():
             channels, *_ = _require_rank(op, shape, 3)
@@ -118,5 +120,7 @@ def _window_shape(op: Windowed, shape: Shape, dilation: Pair) -> Pair:
         for n, k, s, p, d in zip(shape[1:], op.kernel, op.stride, op.padding, dilation, strict=True)
     )
     if min(sizes) < 1:
-        raise ValueError(f"{type(op).__name__} of kernel {op.kernel}, stride {op.stride} does not fit shape {shape}")
+        raise ValueError(
+            f"{type(op).__name__} of kernel {op.kernel}, stride {op.stride} does not fit shape {shape}"
+        )
     return (sizes[0], sizes[1])

@@ -15,7 +15,7 @@ class ShapeError(MscError):
 
 
 def projection_shapes(projection: Projection, source: Shape) -> tuple[Shape, ...]:
-    """List the shapes before, between and after the ops of a projection from a population of `source` shape."""
+    """List the shapes before, between and after a projection's ops, for a population of `source` shape."""
     shapes = [source]
     for op in projection.ops:
         shapes.append(output_shape(op, shapes[-1]))
@@ -38,7 +38,9 @@ def infer_shapes(network: Network) -> tuple[dict[str, Shape], tuple[Problem, ...
         try:
             shape = projection_shapes(ready, shapes[ready.source])[-1]
         except ValueError as error:
-            problems.append(Problem(f"projection {ready.name}", str(error), "change its ops or the source shape"))
+            problems.append(
+                Problem(f"projection {ready.name}", str(error), "change its ops or the source shape")
+            )
             continue
         known = shapes.setdefault(ready.target, shape)
         if known != shape:

@@ -1,10 +1,10 @@
-"""The numpy float64 reference simulator: the definition of what every msc network means (design, section 3)."""
+"""The numpy float64 reference simulator: the definition of what a network means (design, section 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from msc.ir.errors import MscError
 from msc.ir.graph import update_order
 from msc.ir.linear import Floats, apply_projection, per_channel
-from msc.ir.network import Model, Population, Projection
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, InputKind, Neuron, Source
+from msc.ir.network import Model, Projection
+from msc.ir.neurons import LI, InputKind, Source
 from msc.ir.ops import Shape
 from msc.ir.shapes import population_shapes
+from msc.ir.step import State, step
 
 
 class InputError(MscError):
@@ -40,17 +41,8 @@ class Trace:
         return self.spikes[self.output]
 
 
-@dataclass
-class _State:
-    """One population's running state: membrane, synaptic current (CubaLIF), and past outputs for delays."""
-
-    membrane: Floats
-    synaptic: Floats
-    history: list[Floats]
-
-
 def input_frames(source: Source, inputs: NDArray[Any], timesteps: int | None) -> tuple[int, Floats]:
-    """Check the input against the source; returns T and the frames, [B, *shape] if static, else [T, B, *shape].
+    """Check the input; returns T and the frames, [B, *shape] if the source is static, else [T, B, *shape].
 
     Raises InputError where rank, shape, values or T do not fit.
     """
@@ -123,8 +115,8 @@ def _steps(
     shapes = population_shapes(network)
     order = [network.population(name) for name in update_order(network) if name != source.name]
     incoming = {p.name: network.into(p.name) for p in order}
-    states = {p.name: _initial_state(p.neuron, (batch, *shapes[p.name]), network.out_of(p.name)) for p in order}
-    states[source.name] = _State(np.zeros(0), np.zeros(0), _silence((batch, *source.neuron.shape), network.out_of(source.name)))
+    states = {p.name: State.at_rest((batch, *shapes[p.name])) for p in order}
+    past = {p.name: _silence((batch, *shapes[p.name]), network.out_of(p.name)) for p in network.populations}
     constant: dict[str, Floats] = {}
     for t in range(steps):
         emitted = {source.name: frames if static else frames[t]}
@@ -135,13 +127,15 @@ def _steps(
                 bias = model.weights[population.bias_key].astype(np.float64)
                 current += per_channel(bias, current.ndim - 1)
             for projection in incoming[population.name]:
-                current += _delivered(projection, model, emitted, states, constant, static and projection.source == source.name)
-            emitted[population.name], potential[population.name] = _update(population, states[population.name], current)
+                repeats = static and projection.source == source.name
+                current += _delivered(projection, model, emitted, past, constant, repeats)
+            emitted[population.name], potential[population.name] = step(
+                population.neuron, states[population.name], current
+            )
         for name, values in emitted.items():
-            history = states[name].history
-            if history:
-                history.insert(0, values)
-                history.pop()
+            if past[name]:
+                past[name].insert(0, values)
+                past[name].pop()
         yield emitted, potential
 
 
@@ -149,13 +143,13 @@ def _delivered(
     projection: Projection,
     model: Model,
     emitted: dict[str, Floats],
-    states: dict[str, _State],
+    past: dict[str, list[Floats]],
     constant: dict[str, Floats],
     repeats: bool,
 ) -> Floats:
     """Compute one projection's current; a repeating (static, undelayed) one is computed once."""
     if projection.delay:
-        return apply_projection(projection, model.weights, states[projection.source].history[projection.delay - 1])
+        return apply_projection(projection, model.weights, past[projection.source][projection.delay - 1])
     if not repeats:
         return apply_projection(projection, model.weights, emitted[projection.source])
     if projection.name not in constant:
@@ -163,33 +157,6 @@ def _delivered(
     return constant[projection.name]
 
 
-def _initial_state(neuron: Neuron, shape: Shape, outgoing: tuple[Projection, ...]) -> _State:
-    return _State(np.zeros(shape), np.zeros(shape), _silence(shape, outgoing))
-
-
 def _silence(shape: Shape, outgoing: tuple[Projection, ...]) -> list[Floats]:
     """Make the history before t = 0: zeros for as many steps as the longest delay reads back."""
     return [np.zeros(shape)] * max((p.delay for p in outgoing), default=0)
-
-
-def _update(population: Population, state: _State, current: Floats) -> tuple[Floats, Floats]:
-    """Advance one population by a step; returns what it emits and its membrane before the reset."""
-    neuron = population.neuron
-    match neuron:
-        case LIF():
-            v = state.membrane + (neuron.v_leak - state.membrane + neuron.r * current) / neuron.tau
-        case IF():
-            v = state.membrane + neuron.r * current
-        case CubaLIF():
-            state.synaptic = state.synaptic + (neuron.w_in * current - state.synaptic) / neuron.tau_syn
-            v = state.membrane + (neuron.v_leak - state.membrane + neuron.r * state.synaptic) / neuron.tau_mem
-        case LI():
-            state.membrane = state.membrane + (neuron.v_leak - state.membrane + neuron.r * current) / neuron.tau
-            return state.membrane, state.membrane
-        case Source():
-            raise AssertionError(f"source {population.name} has no update")
-        case _:
-            assert_never(neuron)
-    spikes = (v >= neuron.v_threshold).astype(np.float64)
-    state.membrane = np.where(spikes > 0, neuron.v_reset, v)
-    return spikes, v

@@ -27,7 +27,7 @@ class InvalidNetworkError(MscError):
 
 
 def verify(network: Network) -> None:
-    """Check the structure: names, ends, parameters, shapes, cycles; raises InvalidNetworkError with all offenders."""
+    """Check names, ends, parameters, shapes and cycles; raises InvalidNetworkError with all offenders."""
     problems = [*_name_problems(network), *_end_problems(network), *_parameter_problems(network)]
     raise_all(InvalidNetworkError, problems)  # shapes and cycles mean nothing while these stand
     shapes, misfits = infer_shapes(network)
@@ -49,7 +49,7 @@ def verify(network: Network) -> None:
 
 
 def verify_model(model: Model) -> None:
-    """Check structure and weights: names, shapes, finite values, variances, signs; raises with all offenders."""
+    """Check the structure, then weights: names, shapes, values, signs; raises with all offenders."""
     verify(model.network)
     raise_all(InvalidNetworkError, [*_weight_problems(model), *_sign_problems(model)])
 
@@ -63,7 +63,11 @@ def _name_problems(network: Network) -> Iterator[Problem]:
             if count > 1:
                 yield Problem(f"{kind} {name}", f"the name is used {count} times", "give each its own name")
             if not pattern.fullmatch(name):
-                yield Problem(f"{kind} {name!r}", "the name has characters outside letters, digits, _ and .", "rename it")
+                yield Problem(
+                    f"{kind} {name!r}",
+                    "the name has characters outside letters, digits, _ and .",
+                    "rename it",
+                )
             if kind == "population" and name in RESERVED:
                 yield Problem(f"{kind} {name}", "the name is reserved", "rename it")
 
@@ -72,7 +76,9 @@ def _end_problems(network: Network) -> Iterator[Problem]:
     populations = {p.name: p for p in network.populations}
     sources = [p.name for p in network.populations if p.is_source]
     if len(sources) != 1:
-        yield Problem("network", f"has {len(sources)} sources ({', '.join(sources) or 'none'})", "give it exactly one")
+        yield Problem(
+            "network", f"has {len(sources)} sources ({', '.join(sources) or 'none'})", "give it exactly one"
+        )
     if network.output not in populations:
         yield Problem("network", f"the output {network.output} is no population", "name an existing one")
     elif populations[network.output].is_source:
@@ -82,11 +88,19 @@ def _end_problems(network: Network) -> Iterator[Problem]:
     for projection in network.projections:
         for end, name in (("source", projection.source), ("target", projection.target)):
             if name not in populations:
-                yield Problem(f"projection {projection.name}", f"its {end} {name} is no population", "name an existing one")
+                yield Problem(
+                    f"projection {projection.name}",
+                    f"its {end} {name} is no population",
+                    "name an existing one",
+                )
         if projection.target in populations and populations[projection.target].is_source:
-            yield Problem(f"projection {projection.name}", f"ends in the source {projection.target}", "remove it")
+            yield Problem(
+                f"projection {projection.name}", f"ends in the source {projection.target}", "remove it"
+            )
         if projection.delay < 0:
-            yield Problem(f"projection {projection.name}", f"delay is {projection.delay}", "give a delay >= 0")
+            yield Problem(
+                f"projection {projection.name}", f"delay is {projection.delay}", "give a delay >= 0"
+            )
 
 
 def _parameter_problems(network: Network) -> Iterator[Problem]:
@@ -98,7 +112,11 @@ def _parameter_problems(network: Network) -> Iterator[Problem]:
             for wrong in _op_problems(op):
                 yield Problem(f"projection {projection.name}, op {index}", wrong, "change it")
         if projection.norm is not None and not (isfinite(projection.norm.eps) and projection.norm.eps >= 0):
-            yield Problem(f"projection {projection.name}", f"norm eps is {projection.norm.eps}", "give a finite eps >= 0")
+            yield Problem(
+                f"projection {projection.name}",
+                f"norm eps is {projection.norm.eps}",
+                "give a finite eps >= 0",
+            )
 
 
 def _neuron_problems(population: Population) -> Iterator[tuple[str, str]]:
@@ -161,9 +179,13 @@ def _weight_problems(model: Model) -> Iterator[Problem]:
         if array.dtype != np.float32:
             yield Problem(f"weights {name}", f"has dtype {array.dtype}", "store it as float32")
         if array.shape != expected[name]:
-            yield Problem(f"weights {name}", f"has shape {list(array.shape)}", f"give it shape {list(expected[name])}")
+            yield Problem(
+                f"weights {name}", f"has shape {list(array.shape)}", f"give it shape {list(expected[name])}"
+            )
         if not np.isfinite(array).all():
-            yield Problem(f"weights {name}", "holds values that are not finite", "train again or repair the file")
+            yield Problem(
+                f"weights {name}", "holds values that are not finite", "train again or repair the file"
+            )
         elif name.endswith("/norm/var") and array.size and float(array.min()) < 0:
             yield Problem(f"weights {name}", "holds a negative variance", "repair the file")
 
