@@ -1,0 +1,1 @@
+"""Tests of msc: what they need is told by `tests/requires.py`."""
