@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from importlib.util import find_spec
+
+from msc.ir.errors import MscError
+
+
+class UnknownPartError(MscError):
+    """A name that no part answers to."""
 
 
 def module_names(package_name: str) -> tuple[str, ...]:
@@ -23,3 +30,17 @@ def discover(package_name: str, attribute: str) -> dict[str, object]:
         if hasattr(module, attribute):
             found[name] = getattr(module, attribute)
     return found
+
+
+def folders_with(package_name: str, module: str) -> tuple[str, ...]:
+    """List the sub-packages that hold a file named `module`, without importing that file."""
+    package = importlib.import_module(package_name)
+    folders = [info.name for info in pkgutil.iter_modules(package.__path__) if info.ispkg]
+    return tuple(sorted(name for name in folders if find_spec(f"{package_name}.{name}.{module}")))
+
+
+def choose(kind: str, name: str, known: tuple[str, ...]) -> str:
+    """Return `name` if it is known; raises UnknownPartError naming what is."""
+    if name not in known:
+        raise UnknownPartError.of(f"{kind} {name}", "unknown", f"use one of: {', '.join(known)}")
+    return name

@@ -72,17 +72,24 @@ def undelayed_cycles(network: Network) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(cycles))
 
 
+def downstream(graph: nx.DiGraph[str], name: str) -> set[str]:
+    """Name what `name` reaches in the graph, itself included."""
+    return {name, *_untyped.descendants(graph, name)}
+
+
+def upstream(graph: nx.DiGraph[str], name: str) -> set[str]:
+    """Name what reaches `name` in the graph, itself included."""
+    return {name, *_untyped.ancestors(graph, name)}
+
+
 def live_populations(network: Network) -> frozenset[str]:
     """Find the live populations.
 
     Live: reachable from the source through projections that are not inhibitory, and reaching the
     output (through any projection) inside what is reachable.
     """
-    names = {population.name for population in network.populations}
-    sources = [p.name for p in network.populations if p.is_source]
     excited = digraph(network, lambda p: p.sign is not Sign.INHIBITORY)
-    reachable = names & {n for s in sources for n in (s, *_untyped.descendants(excited, s))}
+    reachable = downstream(excited, network.source.name)
     if network.output not in reachable:
         return frozenset()
-    inner = digraph(network).subgraph(reachable)
-    return frozenset({network.output, *_untyped.ancestors(inner, network.output)})
+    return frozenset(upstream(digraph(network).subgraph(reachable), network.output))
