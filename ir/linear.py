@@ -19,7 +19,7 @@ def apply_projection(projection: Projection, weights: Weights, spikes: Floats) -
     current = apply_ops(projection, weights, spikes)
     if projection.norm is None:
         return current
-    return _normalise(projection, projection.norm, weights, current)
+    return normalise(projection, projection.norm, weights, current)
 
 
 def apply_ops(projection: Projection, weights: Weights, spikes: Floats) -> Floats:
@@ -78,9 +78,13 @@ def _conv2d(op: Conv2d, weight: Floats, x: Floats) -> Floats:
     return np.concatenate(parts, axis=-1).transpose(0, 3, 1, 2)
 
 
-def _normalise(projection: Projection, norm: Norm, weights: Weights, current: Floats) -> Floats:
+def normalise(
+    projection: Projection, norm: Norm, weights: Weights, current: Floats, channel_axis: int = 1
+) -> Floats:
+    """Compute norm(current), the channels on `channel_axis` (1 for [B, C, ...], 2 for [T, B, C, ...])."""
+
     def parameter(name: str) -> Floats:
-        return per_channel(weights[projection.norm_key(name)].astype(np.float64), current.ndim - 1)
+        return per_channel(weights[projection.norm_key(name)].astype(np.float64), current.ndim - channel_axis)
 
     centred = current - parameter("mean") if norm.kind is NormKind.BATCH else current
     return parameter("gamma") * centred / np.sqrt(parameter("var") + norm.eps)

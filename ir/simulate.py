@@ -80,7 +80,7 @@ def simulate(
     """Run the network and record spikes, and membranes on request.
 
     `inputs` is [B, *shape] for a static source, else [T, B, *shape]. `record` names the populations to
-    keep (None: all; the output is always kept). Per step, in the order of undelayed projections:
+    keep (None: all; the output is always kept). `timesteps` defaults to the network's for a static source. Per step, in the order of undelayed projections:
     I_p[t] = bias_p + sum of norm(ops(S_source[t - delay])), S[t < 0] = 0, then the neuron's equation.
     Raises InputError for inputs that do not fit. Source: design, section 3.
     """
@@ -109,8 +109,9 @@ def _steps(
     network = model.network
     source = network.source
     assert isinstance(source.neuron, Source)
-    steps, frames = input_frames(source.neuron, inputs, timesteps)
     static = source.neuron.kind is InputKind.STATIC
+    shown = network.timesteps if timesteps is None and static else timesteps
+    steps, frames = input_frames(source.neuron, inputs, shown)
     batch = frames.shape[0 if static else 1]
     shapes = population_shapes(network)
     order = [network.population(name) for name in update_order(network) if name != source.name]
