@@ -1,0 +1,93 @@
+"""Neurons as NIR nodes: units, thresholds, and the factor that moves from the neuron into its weights."""
+
+from __future__ import annotations
+
+from math import inf, nextafter
+from typing import Any, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msc.backends.nir.nodes import Fields, Node
+from msc.ir.network import Population
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, Neuron, Source
+from msc.ir.ops import Shape
+
+DT_S = 1e-4  # seconds per time step; snntorch has this value built in
+PROFILES = ("rt", "r1")  # r = tau / dt (weights as trained), r = 1 (weights carry the resistance)
+
+
+def seconds(tau: float) -> float:
+    """Convert a time constant from steps to seconds, such that dividing by dt gives exactly the steps back."""
+    for candidate in (tau * DT_S, nextafter(tau * DT_S, inf), nextafter(tau * DT_S, -inf)):
+        if candidate / DT_S == tau:
+            return candidate
+    raise AssertionError(f"no float64 divided by {DT_S} is {tau}")
+
+
+def strict_threshold(threshold: float) -> np.float32:
+    """Lower a threshold by one float32 step: NIR fires at V > threshold, msc at V >= threshold."""
+    return np.nextafter(np.float32(threshold), np.float32(-inf))
+
+
+def current_factor(neuron: Neuron, profile: str) -> float:
+    """Compute what every weight and bias into the neuron is multiplied by.
+
+    LIF, LI: r / tau (rt) or r (r1).  IF: r.  CubaLIF: r w_in / (tau_mem tau_syn), the current J rescaled.
+    """
+    match neuron:
+        case LIF() | LI():
+            return neuron.r / neuron.tau if profile == "rt" else neuron.r
+        case IF():
+            return neuron.r
+        case CubaLIF():
+            return (neuron.r / neuron.tau_mem) * (neuron.w_in / neuron.tau_syn)
+        case Source():
+            return 1.0
+        case _:
+            assert_never(neuron)
+
+
+def neuron_node(population: Population, shape: Shape, profile: str) -> Node:
+    """Make the NIR node of a population: every parameter an array of the full shape."""
+    neuron = population.neuron
+
+    def full(value: float | np.float32, dtype: type = np.float32) -> NDArray[Any]:
+        return np.full(shape, value, dtype)
+
+    def firing(spiking: LIF | IF | CubaLIF) -> Fields:
+        return {
+            "v_threshold": full(strict_threshold(spiking.v_threshold)),
+            "v_reset": full(spiking.v_reset),
+        }
+
+    def leaky(tau: float, v_leak: float) -> Fields:
+        return {
+            "tau": full(seconds(tau), np.float64),
+            "r": full(tau if profile == "rt" else 1.0),
+            "v_leak": full(v_leak),
+        }
+
+    def fields() -> Fields:
+        match neuron:
+            case LIF():
+                return {**leaky(neuron.tau, neuron.v_leak), **firing(neuron)}
+            case LI():
+                return leaky(neuron.tau, neuron.v_leak)
+            case IF():
+                return {"r": full(1 / DT_S), **firing(neuron)}
+            case CubaLIF():
+                return {
+                    "tau_syn": full(seconds(neuron.tau_syn), np.float64),
+                    "tau_mem": full(seconds(neuron.tau_mem), np.float64),
+                    "r": full(neuron.tau_mem),
+                    "v_leak": full(neuron.v_leak),
+                    "w_in": full(neuron.tau_syn),
+                    **firing(neuron),
+                }
+            case Source():
+                raise AssertionError("a source is NIR's Input")
+            case _:
+                assert_never(neuron)
+
+    return Node(type(neuron).__name__, fields, {"population": population.name})

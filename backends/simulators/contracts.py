@@ -1,0 +1,70 @@
+"""The contract of a simulator: what it runs, what it needs, and what it says it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+
+from msc.ir.errors import MscError
+from msc.ir.network import Model
+
+
+class CannotRunError(MscError):
+    """A simulator is not installed, or cannot run a network."""
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """The Python modules a simulator imports and the command that installs them."""
+
+    modules: tuple[str, ...] = ()
+    install: str = ""
+
+    def missing(self) -> str | None:
+        """Say what is not installed and the command for it; None where nothing is missing."""
+        absent = [module for module in self.modules if find_spec(module) is None]
+        if not absent:
+            return None
+        return f"{', '.join(absent)} not installed; install with: {self.install}"
+
+
+@runtime_checkable
+class ModelSimulator(Protocol):
+    """A simulator of ours that runs a model in this process."""
+
+    name: str
+    requirements: Requirements
+
+    def run(self, model: Model, inputs: NDArray[Any], timesteps: int | None) -> Mapping[str, NDArray[Any]]:
+        """Run a model; returns every population's spikes (LI: membranes), [T, B, *shape], the source left out."""
+        ...
+
+
+@runtime_checkable
+class NirSimulator(Protocol):
+    """Someone else's simulator that loads a NIR file, in a process of its own.
+
+    `profile` is the NIR target's profile it reads. `cannot` and `load` are called in that process.
+    """
+
+    name: str
+    requirements: Requirements
+    profile: str
+
+    def cannot(self, graph: Any) -> str | None:
+        """Say why the simulator would run this nir.NIRGraph wrongly without a word; None where it would not."""
+        ...
+
+    def load(self, graph: Any) -> Any:
+        """Import the graph: a module with `y, state = module(x, state)` per step, submodules named as the nodes.
+
+        Raises whatever the simulator raises.
+        """
+        ...
+
+
+Simulator = ModelSimulator | NirSimulator

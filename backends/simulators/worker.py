@@ -1,0 +1,126 @@
+"""The process in which someone else's simulator runs NIR files: JSON lines in, JSON lines out, arrays in files."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, TextIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msc.backends.simulators.contracts import NirSimulator
+
+_POLL_SECONDS = 0.5
+
+
+def main(module: str, threads: int) -> None:
+    """Serve requests from stdin until it closes; ends when the parent process does, whatever runs then."""
+    replies = _claim_stdout()
+    _end_with_parent(os.getppid())
+    simulator = cast(NirSimulator, importlib.import_module(module).SIMULATOR)
+    for name in simulator.requirements.modules:
+        importlib.import_module(name)
+    import torch
+
+    torch.set_num_threads(threads)
+    _reply(replies, {"ready": True})
+    for line in sys.stdin:
+        _reply(replies, _serve(simulator, json.loads(line)))
+
+
+def _claim_stdout() -> TextIO:
+    """Keep the real stdout for replies; whatever libraries print goes to stderr."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return replies
+
+
+def _end_with_parent(parent: int) -> None:
+    """Watch, in a thread, whether the parent still lives, so that a hanging simulator leaves no orphan."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _reply(replies: TextIO, message: Mapping[str, Any]) -> None:
+    replies.write(json.dumps(message) + "\n")
+    replies.flush()
+
+
+def _serve(simulator: NirSimulator, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one file; the reply is {"ok": true} or {"cannot": why}."""
+    import nir
+
+    graph = nir.read(request["graph"])
+    reason = simulator.cannot(graph)
+    if reason is not None:
+        return {"cannot": reason}
+    frames = np.load(request["frames"])
+    try:  # the boundary to code that is not ours: whatever it raises is its refusal
+        spikes = run_graph(simulator, graph, frames, request["timesteps"])
+    except Exception as error:
+        text = " ".join(str(error).split())
+        return {"cannot": f"{type(error).__name__}: {text}"[:500]}
+    np.savez(request["spikes"], **cast(dict[str, Any], spikes))
+    return {"ok": True}
+
+
+def run_graph(
+    simulator: NirSimulator, graph: Any, frames: NDArray[Any], timesteps: int
+) -> dict[str, NDArray[Any]]:
+    """Run a graph for all steps; returns the values of every population it names, [T, B, *shape].
+
+    `frames` is [1, B, *shape] where one frame repeats, else [T, B, *shape]. Values are uint8 where all are 0 or 1.
+    """
+    import torch
+
+    populations = {
+        name: str(node.metadata["population"])
+        for name, node in graph.nodes.items()
+        if "population" in node.metadata and type(node).__name__ != "Input"
+    }
+    final = next(source for source, target in graph.edges if target == "output")
+    torch.manual_seed(0)
+    module = simulator.load(graph)
+    recorded: dict[str, list[Any]] = {name: [] for name in populations.values()}
+    for name, population in populations.items():
+        module.get_submodule(name).register_forward_hook(_recorder(recorded[population]))
+    outputs: list[Any] = []
+    state = None
+    # NNPACK's Winograd convolutions round where a plain sum of dyadic numbers is exact.
+    with torch.no_grad(), torch.backends.nnpack.flags(enabled=False):
+        for t in range(timesteps):
+            value, state = module(torch.from_numpy(frames[t if len(frames) > 1 else 0]), state)
+            outputs.append(value)
+    recorded[populations[final]] = outputs
+    uneven = [name for name, values in recorded.items() if len(values) != timesteps]
+    if uneven:
+        raise RuntimeError(f"{uneven[0]} was not computed once per step")
+    return {name: _array(values) for name, values in recorded.items()}
+
+
+def _recorder(values: list[Any]) -> Any:
+    def record(_module: Any, _inputs: Any, output: Any) -> None:
+        values.append(output[0] if isinstance(output, tuple) else output)
+
+    return record
+
+
+def _array(values: list[Any]) -> NDArray[Any]:
+    array = np.stack([value.detach().numpy() for value in values])
+    binary = bool(((array == 0) | (array == 1)).all())
+    return array.astype(np.uint8) if binary else array.astype(np.float32)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
