@@ -95,10 +95,14 @@ def _anchors(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projectio
     waiting = [p.name for p in network.populations if not p.is_source and not _has_undelayed(network, p.name)]
     graph = digraph(network, undelayed)
     behind = {n for name in waiting for n in (name, *nx.descendants(graph, name))}
-    before = [p.name for p in network.populations if p.name not in behind]  # an edge from here closes no cycle
+    before = [
+        p.name for p in network.populations if p.name not in behind
+    ]  # an edge from here closes no cycle
     for name in waiting:
         earlier = [network.source.name] if len(shapes[name]) == 3 else _vectors_first(before, shapes)
-        found = next(((n, ops) for n in earlier if (ops := zero_ops(shapes[n], shapes[name])) is not None), None)
+        found = next(
+            ((n, ops) for n in earlier if (ops := zero_ops(shapes[n], shapes[name])) is not None), None
+        )
         if found is None:
             problems.append(
                 Problem(
@@ -133,5 +137,3 @@ def zero_ops(source: Shape, target: Shape) -> tuple[Op, ...] | None:
             return (Flatten(), Linear(target[0]))
         case _:
             return None
-
-

@@ -49,7 +49,9 @@ def scaled(weight: NDArray[Any], factor: float) -> Array:
     return product
 
 
-def conv_node(op: Conv2d, shape: Shape, weight: Callable[[], Array], bias: Array | None, notes: Fields) -> Node:
+def conv_node(
+    op: Conv2d, shape: Shape, weight: Callable[[], Array], bias: Array | None, notes: Fields
+) -> Node:
     """Make a Conv2d node over maps of `shape`; `op` is square and has one group."""
 
     def fields() -> Fields:

@@ -141,7 +141,9 @@ class Workers:
         except _Stopped as stopped:
             self._workers.pop(simulator.name).kill()
             raise CannotRunError.of(simulator.name, str(stopped), "try it alone with --on") from None
-        except BaseException:  # Ctrl-C in the middle of a reply: what it still says must not answer the next file
+        except (
+            BaseException
+        ):  # Ctrl-C in the middle of a reply: what it still says must not answer the next file
             self._workers.pop(simulator.name).kill()
             raise
         if "cannot" in reply:
