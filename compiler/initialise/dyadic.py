@@ -54,7 +54,8 @@ def dyadic_model(network: Network, seed: int) -> Model:
 
     Every value any simulator computes then fits 24 bits (grid + T + magnitude, computed, not assumed), so
     float32 arithmetic is exact in whatever order it is done. Rates are calibrated as for random weights.
-    Raises DyadicError where T alone exceeds the budget, or a leaky integrator feeds other populations.
+    Raises DyadicError where T, or T and the window of a pool, exceed the budget by themselves, or a leaky
+    integrator feeds other populations.
     """
     plain = _dyadic_network(network)
     _refuse(plain)

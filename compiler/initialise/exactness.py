@@ -27,16 +27,16 @@ class Grid:
 def overhead_bits(neuron: Neuron, steps: int) -> int:
     """Bits that T steps of a neuron's dynamics add to those of its input current.
 
-    With tau 2 each step halves the grid and the membrane stays below twice the current; one more bit covers
-    simulators that form v_leak - V + r I. The synaptic current of CubaLIF adds two.
+    With tau 2 each step but the first halves the grid, the membrane stays below twice the current, and
+    v_leak - V + r I below four times. The synaptic current of CubaLIF adds two bits; IF only adds up.
     """
     match neuron:
         case LIF() | LI():
-            return steps + 2
+            return steps + 1
         case CubaLIF():
-            return steps + 4
+            return steps + 3
         case IF():
-            return ceil(log2(steps)) + 2
+            return ceil(log2(steps)) + 1
         case Source():
             return 0
 

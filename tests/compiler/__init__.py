@@ -1,0 +1,1 @@
+"""Tests of passes, driver and initialisation."""
