@@ -1,4 +1,4 @@
-"""Runs every check of the project: lint, format, types, then the tests. Usage: python tests/checks.py [pytest args]."""
+"""Runs every check of the project: lint, format, types, tests (`tests/checks.py [pytest arguments]`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TESTS = ["pytest", "-q", "-n", "auto", "--maxprocesses", "4"]
 
 
 def link_packages() -> None:
-    """Make .typing/msc, a folder of links, through which pyright finds the packages under their real names."""
+    """Make .typing/msc, a folder of links through which pyright finds the packages by their names."""
     links = ROOT / ".typing" / "msc"
     links.mkdir(parents=True, exist_ok=True)
     for package in PACKAGES:

@@ -1,4 +1,4 @@
-"""Skips a test whose optional package is missing, with the reason and the command; never where all must run."""
+"""Skips a test whose optional package is missing, saying why and what installs it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,17 @@
+"""The `msc` command line: the one place that composes search, compiler and backends."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run `msc` with the process's arguments and exit with its code."""
+    try:
+        from msc.compiler.cli.app import run_app
+
+        code = run_app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = 130
+    sys.exit(code)
