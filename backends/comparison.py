@@ -34,10 +34,10 @@ class Difference:
     bound: float
 
     def __str__(self) -> str:
-        verdict = f"{self.unexcused} of {self.samples} samples beyond rounding"
         return (
-            f"{self.count} values differ, first in {self.population} at step {self.step} of sample {self.sample} "
-            f"(margin {self.margin:.3g}, rounding explains {self.bound:.3g}); {verdict}"
+            f"{self.count} values differ, first in {self.population} at step {self.step} "
+            f"of sample {self.sample} (margin {self.margin:.3g}, rounding explains {self.bound:.3g}); "
+            f"{self.unexcused} of {self.samples} samples beyond rounding"
         )
 
 
@@ -137,7 +137,7 @@ def _judge_seen(
 
 
 def _judge_blind(place: tuple[int, int, str], order: Sequence[str], margins: Margins) -> _First:
-    """Judge a difference whose cause may lie in a population that cannot be seen: by the closest call so far."""
+    """Judge a difference whose cause may lie out of sight, by the reference's closest call so far."""
     sample, step, name = place
     best = (np.inf, 0.0, False)
     for candidate in order:

@@ -62,7 +62,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify_on` found; `rate` is the mean of the reference's output, `varies` whether samples' outputs differ."""
+    """What `verify_on` found; `rate`: the reference's mean output; `varies`: samples' outputs differ."""
 
     results: tuple[Result, ...]
     samples: int
@@ -196,7 +196,8 @@ def run_on(
 ) -> Trace:
     """Run a model on one simulator; returns every population it shows, at least the output.
 
-    Raises CannotRunError where it is not installed, refuses, hangs or crashes; UnknownPartError for an unknown name.
+    Raises CannotRunError where it is not installed, refuses, hangs or crashes, UnknownPartError for an
+    unknown name.
     """
     known = simulators()
     simulator = known[choose("simulator", on, tuple(known))]

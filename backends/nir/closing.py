@@ -1,4 +1,4 @@
-"""All-zero projections that make delays readable: NIR has no delay, simulators make one where they cut a cycle.
+"""All-zero projections that make delays readable: simulators delay by one step where they cut a cycle.
 
 nirtorch's interpreter, which nirtorch, spikingjelly and snntorch share, lets a node with two or more
 inputs read the previous step's output of those inputs that lie on a cycle with it and come later in the
@@ -57,7 +57,7 @@ def _closing(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projectio
             problems.append(
                 Problem(
                     where,
-                    f"delay {projection.delay}: NIR has no delay that simulators read, only cycles give one of 1 step",
+                    f"delay {projection.delay}: no simulator reads delays from NIR, cycles give 1 step",
                     "use a delay of 1, or relay the spikes through a population for each further step",
                 )
             )
@@ -78,8 +78,8 @@ def _closing(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projectio
             problems.append(
                 Problem(
                     where,
-                    f"a delay of 1 on no cycle, and none can be closed from shape {shapes[projection.target]} "
-                    f"back to {shapes[projection.source]}",
+                    f"a delay of 1 on no cycle, and none can be closed from shape "
+                    f"{shapes[projection.target]} back to {shapes[projection.source]}",
                     "drop the delay",
                 )
             )

@@ -17,10 +17,10 @@ def squared(op: Conv2d, shape: Shape) -> tuple[Conv2d, Pair] | None:
     padding of the map makes up for it. (NIR infers a wrong shape for kernels that are not square.)
     """
     size = max(op.kernel)
-    found = [_stretched(op, shape, axis, size) for axis in (0, 1)]
-    if found[0] is None or found[1] is None:
+    rows, columns = (_stretched(op, shape, axis, size) for axis in (0, 1))
+    if rows is None or columns is None:
         return None
-    (top, pad_h, stride_h), (left, pad_w, stride_w) = found
+    (top, pad_h, stride_h), (left, pad_w, stride_w) = rows, columns
     wider = replace(op, kernel=(size, size), padding=(pad_h, pad_w), stride=(stride_h, stride_w))
     return wider, (top, left)
 

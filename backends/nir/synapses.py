@@ -67,9 +67,11 @@ def synapse_nodes(
     total = scale * factor
     last = projection_shapes(projection, source)[-1]
     weighted = [i for i, stage in enumerate(stages) if isinstance(stage, _Conv | _Dense)]
-    if (total != 1 and not weighted) or (bias is not None and weighted[-1:] != [len(stages) - 1]):
-        stages.append(_unit(projection, last))
-    elif explicit and not stages:
+    if (
+        (total != 1 and not weighted)
+        or (bias is not None and weighted[-1:] != [len(stages) - 1])
+        or (explicit and not stages)
+    ):
         stages.append(_unit(projection, last))
     weighted = [i for i, stage in enumerate(stages) if isinstance(stage, _Conv | _Dense)]
     notes = {"projection": projection.name}
@@ -145,7 +147,7 @@ def _conv(projection: Projection, op: Conv2d, shape: Shape, weight: Callable[[],
 
 
 def _pool(projection: Projection, op: SumPool2d | AvgPool2d, shape: Shape, followed: bool) -> _Stage:
-    """Keep a pool whose window is a power of two (exact in every simulator) before weights; else a diagonal."""
+    """Keep a pool before weights if its window is a power of two (exact everywhere); else a diagonal."""
     window = prod(op.kernel)
     if followed and not any(op.padding) and window & (window - 1) == 0:
         return _Pool(op.kernel, op.stride)

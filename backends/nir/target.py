@@ -31,7 +31,7 @@ class NirTarget:
         default_factory=lambda: {
             "profile": Option(
                 PROFILES,
-                "rt: r = tau/dt, weights as trained; r1: r = 1, weights scaled (for simulators that ignore r)",
+                "rt: r = tau/dt, weights as trained; r1: r = 1, weights scaled (for norse)",
             )
         }
     )

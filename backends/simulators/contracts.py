@@ -40,7 +40,7 @@ class ModelSimulator(Protocol):
     requirements: Requirements
 
     def run(self, model: Model, inputs: NDArray[Any], timesteps: int | None) -> Mapping[str, NDArray[Any]]:
-        """Run a model; returns every population's spikes (LI: membranes), [T, B, *shape], the source left out."""
+        """Run a model; returns every population's spikes (LI: membranes), [T, B, *shape]."""
         ...
 
 
@@ -56,13 +56,13 @@ class NirSimulator(Protocol):
     profile: str
 
     def cannot(self, graph: Any) -> str | None:
-        """Say why the simulator would run this nir.NIRGraph wrongly without a word; None where it would not."""
+        """Say why the simulator would quietly run this nir.NIRGraph wrongly; None where it would not."""
         ...
 
     def load(self, graph: Any) -> Any:
-        """Import the graph: a module with `y, state = module(x, state)` per step, submodules named as the nodes.
+        """Import the graph: a module called once per step, `y, state = module(x, state)`.
 
-        Raises whatever the simulator raises.
+        Its submodules have the names of the nodes. Raises whatever the simulator raises.
         """
         ...
 

@@ -8,15 +8,15 @@ from typing import Any
 from msc.backends.nir.neurons import DT_S
 from msc.backends.simulators.contracts import Requirements
 
+_REQUIREMENTS = Requirements(("nir", "nirtorch", "torch"), 'python -m pip install "nirtorch>=2.6,<2.7"')
+
 
 @dataclass
 class NirTorch:
     """Runs NIR files with `nirtorch.nir_to_torch`; spikes where v > v_threshold, as NIR says."""
 
     name: str = "nirtorch"
-    requirements: Requirements = Requirements(
-        ("nir", "nirtorch", "torch"), 'python -m pip install "nirtorch>=2.6,<2.7"'
-    )
+    requirements: Requirements = _REQUIREMENTS
     profile: str = "rt"
 
     def cannot(self, graph: Any) -> str | None:
@@ -40,8 +40,9 @@ class NirTorch:
                 layer.bias.data = torch.from_numpy(bias)
             return layer
 
-        mapping = {kind: cell for kind in (nir.LIF, nir.IF, nir.CubaLIF, nir.LI)}
-        return nirtorch.nir_to_torch(graph, {**mapping, nir.Affine: dense, nir.Linear: dense})
+        mapping: Any = {nir.Affine: dense, nir.Linear: dense}
+        mapping |= dict.fromkeys((nir.LIF, nir.IF, nir.CubaLIF, nir.LI), cell)
+        return nirtorch.nir_to_torch(graph, mapping)
 
 
 def _cell_class() -> Any:
@@ -50,11 +51,21 @@ def _cell_class() -> Any:
     from torch import Tensor, nn
 
     class Cell(nn.Module):
-        """One step dt of forward Euler: v += (v_leak - v + r i) dt / tau; spike where v > v_threshold; v = v_reset.
+        """One step of forward Euler: v += (v_leak - v + r i) dt / tau; spike, reset at v > v_threshold.
 
         A node without tau (IF) has v += r i dt. With tau_syn, i is a current of its own:
         i += (w_in x - i) dt / tau_syn. Without a threshold (LI) v itself is the output.
         """
+
+        r: Tensor
+        v_leak: Tensor
+        v_threshold: Tensor
+        v_reset: Tensor
+        w_in: Tensor
+        gain: Tensor
+        tau: Tensor
+        tau_mem: Tensor
+        tau_syn: Tensor
 
         def __init__(self, node: Any) -> None:
             super().__init__()

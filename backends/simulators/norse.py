@@ -9,16 +9,18 @@ from typing import Any
 from msc.backends.nir.neurons import DT_S
 from msc.backends.simulators.contracts import Requirements
 
+_REQUIREMENTS = Requirements(
+    ("nir", "nirtorch", "norse", "torch"),
+    'python -m pip install "norse>=1.1,<1.2" "nirtorch>=2.6,<2.7"',
+)
+
 
 @dataclass
 class Norse:
     """Runs NIR files with norse's mapping of nodes; it ignores a LIF's r, so it reads the profile r = 1."""
 
     name: str = "norse"
-    requirements: Requirements = Requirements(
-        ("nir", "nirtorch", "norse", "torch"),
-        'python -m pip install "norse>=1.1,<1.2" "nirtorch>=2.6,<2.7"',
-    )
+    requirements: Requirements = _REQUIREMENTS
     profile: str = "r1"
 
     def cannot(self, graph: Any) -> str | None:
@@ -38,7 +40,8 @@ class Norse:
 
         kinds = (nir.LIF, nir.IF, nir.CubaLIF, nir.Affine, nir.Conv2d, nir.Linear, nir.Flatten, nir.SumPool2d)
         convert = partial(_import_norse_module, dt=DT_S, ignore_warnings=True)
-        return nirtorch.nir_to_torch(graph, dict.fromkeys(kinds, convert))
+        mapping: Any = dict.fromkeys(kinds, convert)
+        return nirtorch.nir_to_torch(graph, mapping)
 
 
 SIMULATOR = Norse()

@@ -13,13 +13,15 @@ from msc.backends.simulators.contracts import Requirements
 from msc.ir.network import Model
 from msc.ir.neurons import LI
 
+_REQUIREMENTS = Requirements(("torch",), 'python -m pip install "torch>=2.9,<2.14"')
+
 
 @dataclass
 class PyTorch:
     """Runs models with `msc.backends.pytorch.SpikingNetwork`."""
 
     name: str = "pytorch"
-    requirements: Requirements = Requirements(("torch",), 'python -m pip install "torch>=2.9,<2.14"')
+    requirements: Requirements = _REQUIREMENTS
 
     def run(self, model: Model, inputs: NDArray[Any], timesteps: int | None) -> Mapping[str, NDArray[Any]]:
         """Run the executor in evaluation, without gradients."""

@@ -12,13 +12,15 @@ from msc.backends.simulators.contracts import Requirements
 from msc.ir.network import Model
 from msc.ir.simulate import simulate
 
+_REQUIREMENTS = Requirements()
+
 
 @dataclass
 class Reference:
     """Runs models with `msc.ir.simulate`."""
 
     name: str = "reference"
-    requirements: Requirements = Requirements()
+    requirements: Requirements = _REQUIREMENTS
 
     def run(self, model: Model, inputs: NDArray[Any], timesteps: int | None) -> Mapping[str, NDArray[Any]]:
         """Run the definition."""

@@ -10,16 +10,18 @@ from msc.backends.simulators.contracts import Requirements
 _DENSE = ("Affine", "Linear")
 _LEAKY = ("LIF", "CubaLIF")
 
+_REQUIREMENTS = Requirements(
+    ("nir", "nirtorch", "snntorch", "torch"),
+    'python -m pip install "snntorch>=1.0,<1.1" "nirtorch>=2.6,<2.7"',
+)
+
 
 @dataclass
 class SnnTorch:
     """Runs NIR files with `snntorch.import_nir`."""
 
     name: str = "snntorch"
-    requirements: Requirements = Requirements(
-        ("nir", "nirtorch", "snntorch", "torch"),
-        'python -m pip install "snntorch>=1.0,<1.1" "nirtorch>=2.6,<2.7"',
-    )
+    requirements: Requirements = _REQUIREMENTS
     profile: str = "rt"
 
     def cannot(self, graph: Any) -> str | None:

@@ -8,16 +8,18 @@ from typing import Any
 from msc.backends.nir.neurons import DT_S
 from msc.backends.simulators.contracts import Requirements
 
+_REQUIREMENTS = Requirements(
+    ("nir", "nirtorch", "spikingjelly", "torch"),
+    'python -m pip install "spikingjelly>=2.0,<2.1" "nirtorch>=2.6,<2.7"',
+)
+
 
 @dataclass
 class SpikingJelly:
     """Runs NIR files with `spikingjelly.activation_based.nir_exchange`."""
 
     name: str = "spikingjelly"
-    requirements: Requirements = Requirements(
-        ("nir", "nirtorch", "spikingjelly", "torch"),
-        'python -m pip install "spikingjelly>=2.0,<2.1" "nirtorch>=2.6,<2.7"',
-    )
+    requirements: Requirements = _REQUIREMENTS
     profile: str = "rt"
 
     def cannot(self, graph: Any) -> str | None:

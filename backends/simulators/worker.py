@@ -1,4 +1,4 @@
-"""The process in which someone else's simulator runs NIR files: JSON lines in, JSON lines out, arrays in files."""
+"""The process in which someone else's simulator runs NIR files: JSON lines in and out, arrays in files."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def run_graph(
 ) -> dict[str, NDArray[Any]]:
     """Run a graph for all steps; returns the values of every population it names, [T, B, *shape].
 
-    `frames` is [1, B, *shape] where one frame repeats, else [T, B, *shape]. Values are uint8 where all are 0 or 1.
+    `frames` is [1, B, *shape] where one frame repeats, else [T, B, *shape]. Values that are all 0 or 1
+    are uint8.
     """
     import torch
 

@@ -23,7 +23,7 @@ from msc.backends.simulators.contracts import CannotRunError, NirSimulator
 START_SECONDS = 180.0  # importing torch and a simulator on a busy machine
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """The worker gave no answer; the text says why."""
 
 
@@ -52,7 +52,7 @@ class _Worker:
         self._lines.put(None)
 
     def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a request and wait for the reply; raises _Stopped on a hang or a crash."""
+        """Send a request and wait for the reply; raises _StoppedError on a hang or a crash."""
         if not self._ready:
             self._receive(START_SECONDS)
             self._ready = True
@@ -61,16 +61,16 @@ class _Worker:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise _Stopped(self._last_words()) from None
+            raise _StoppedError(self._last_words()) from None
         return self._receive(seconds)
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         try:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
-            raise _Stopped(f"gave no answer within {seconds:g} s and was stopped") from None
+            raise _StoppedError(f"gave no answer within {seconds:g} s and was stopped") from None
         if line is None:
-            raise _Stopped(self._last_words())
+            raise _StoppedError(self._last_words())
         return json.loads(line)
 
     def _last_words(self) -> str:
@@ -138,7 +138,7 @@ class Workers:
             self._workers[simulator.name] = _Worker(simulator, self.threads, folder)
         try:
             reply = self._workers[simulator.name].ask(request, self.seconds)
-        except _Stopped as stopped:
+        except _StoppedError as stopped:
             self._workers.pop(simulator.name).kill()
             raise CannotRunError.of(simulator.name, str(stopped), "try it alone with --on") from None
         except (

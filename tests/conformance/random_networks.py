@@ -1,4 +1,4 @@
-"""Random small networks with dyadic weights: every op, every neuron kind, delays, cycles, parallel projections."""
+"""Random small networks with dyadic weights: every op and neuron kind, delays, cycles."""
 
 from __future__ import annotations
 
