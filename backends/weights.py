@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from msc.ir.errors import MscError, Problem, raise_all
-from msc.ir.files import read_limited
+from msc.ir.files import open_limited
 
 FORMAT = "msc.weights"
 VERSION = "1"
@@ -58,35 +57,32 @@ def write_weights(weights: Mapping[str, NDArray[np.float32]], metadata: Mapping[
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
-    """Read a weight file; returns its arrays (read-only views of one buffer) and its metadata.
+    """Read a weight file; returns its arrays, each with memory of its own, and its metadata.
 
-    Raises FileError where it cannot be read, WeightsError where it is damaged, of another format or
-    version, or holds anything but float32 arrays, listing every offender.
+    (Of their own, so that a pass that replaces one lets it go.) Raises FileError where the file cannot be
+    read, WeightsError where it is damaged, of another format or version, or holds anything but float32
+    arrays, listing every offender.
     """
     where = str(path)
-    # A read prepares a buffer of the limit's size: the file's own size keeps it no larger than the file.
-    size = os.path.getsize(path) if os.path.isfile(path) else LIMIT_BYTES
-    data = read_limited(path, min(size, LIMIT_BYTES), "weight file")
-    entries, metadata, start = _header(where, data)
-    raise_all(WeightsError, _problems(where, entries, len(data) - start))
-    arrays = {
-        name: np.frombuffer(
-            data, "<f4", prod(entry.shape), start + entry.data_offsets[0] if prod(entry.shape) else 0
-        ).reshape(entry.shape)
-        for name, entry in entries.items()
-    }
+    with open_limited(path, LIMIT_BYTES, "weight file") as (file, size):
+        entries, metadata, start = _header(where, file, size)
+        raise_all(WeightsError, _problems(where, entries, size - start))
+        arrays: dict[str, NDArray[np.float32]] = {}
+        for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+            file.seek(start + entry.data_offsets[0])
+            arrays[name] = np.fromfile(file, "<f4", prod(entry.shape)).reshape(entry.shape)
     return arrays, metadata
 
 
-def _header(where: str, data: bytes) -> tuple[dict[str, _Entry], dict[str, str], int]:
+def _header(where: str, file: BinaryIO, available: int) -> tuple[dict[str, _Entry], dict[str, str], int]:
     """Decode the header; returns its entries, its metadata and where the arrays' bytes start."""
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > min(len(data) - 8, _HEADER_LIMIT_BYTES):
+    size = int.from_bytes(file.read(8), "little")
+    if available < 8 or size > min(available - 8, _HEADER_LIMIT_BYTES):
         raise WeightsError.of(
             where, "is no safetensors file, or is cut off", "give the weights.safetensors that training wrote"
         )
     try:
-        raw = msgspec.json.decode(memoryview(data)[8 : 8 + size], type=dict[str, msgspec.Raw])
+        raw = msgspec.json.decode(file.read(size), type=dict[str, msgspec.Raw])
         metadata = msgspec.json.decode(raw.pop("__metadata__", b"{}"), type=dict[str, str])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WeightsError.of(where, f"its safetensors header is damaged ({error})", _AGAIN) from error

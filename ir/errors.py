@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class MscError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     @classmethod
-    def of(cls, where: str, what: str, fix: str) -> MscError:
+    def of(cls, where: str, what: str, fix: str) -> Self:
         """Build the error for a single offender (of the class it is called on)."""
         return cls(Problem(where, what, fix))
 

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from msc.ir.errors import MscError
 
@@ -36,18 +37,34 @@ def read_limited(path: str | os.PathLike[str], limit_bytes: int, what: str) -> b
     `what` names the kind of file in errors ("genome file"). Raises FileError where the file is missing,
     a folder, unreadable or larger than the limit; never holds more than the limit in memory.
     """
+    with open_limited(path, limit_bytes, what) as (file, size):
+        # A read prepares a buffer of the size it asks for: no more than the file has, if that is known.
+        data = file.read(size + 1 if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise _too_large(str(path), limit_bytes, what)
+    return data
+
+
+@contextmanager
+def open_limited(
+    path: str | os.PathLike[str], limit_bytes: int, what: str
+) -> Generator[tuple[BinaryIO, int]]:
+    """Open a file for reading in parts, with its size in bytes; raises FileError as `read_limited` does."""
     where = _checked(path)
     with (
         _explained(where, f"cannot read the {what}", {errno.ENOENT: "check the path"}),
         open(where, "rb") as file,
     ):
         size = os.fstat(file.fileno()).st_size
-        data = b"" if size > limit_bytes else file.read(limit_bytes + 1)
-    if max(size, len(data)) > limit_bytes:
-        raise FileError.of(
-            where, f"is larger than {limit_bytes} bytes, the limit for a {what}", "give a smaller file"
-        )
-    return data
+        if size > limit_bytes:
+            raise _too_large(where, limit_bytes, what)
+        yield file, size
+
+
+def _too_large(where: str, limit_bytes: int, what: str) -> FileError:
+    return FileError.of(
+        where, f"is larger than {limit_bytes} bytes, the limit for a {what}", "give a smaller file"
+    )
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | bytearray | memoryview) -> None:
