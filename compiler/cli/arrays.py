@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import ast
 import os
+import re
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from msc.ir.errors import MscError
@@ -16,6 +16,10 @@ from msc.ir.files import read_limited
 
 LIMIT_BYTES = 1 << 30
 HEADER_LIMIT = 10_000
+MAGIC = b"\x93NUMPY"
+LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # of the header's length, by version of the format
+FIELDS = {"descr", "fortran_order", "shape"}
+_NUMERIC = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 
 class ArrayError(MscError):
@@ -31,8 +35,6 @@ def read_array(path: str) -> NDArray[Any]:
     size = os.path.getsize(path) if os.path.isfile(path) else LIMIT_BYTES
     data = read_limited(path, min(size, LIMIT_BYTES), "input array")
     shape, fortran, dtype, start = _header(path, data)
-    if dtype.kind not in "biuf":
-        raise ArrayError.of(path, f"dtype {dtype} is not numeric", "save it as float32 or uint8")
     expected, found = prod(shape) * dtype.itemsize, len(data) - start
     if expected != found:
         raise ArrayError.of(
@@ -46,19 +48,45 @@ def read_array(path: str) -> NDArray[Any]:
 
 def _header(path: str, data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """Read a .npy header: shape, order, dtype and where the data start."""
-    stream = io.BytesIO(data)
-    if data[:6] != npy.MAGIC_PREFIX:
+    if data[:6] != MAGIC:
         what = "is an .npz archive" if data[:2] == b"PK" else "is no .npy file"
         raise ArrayError.of(path, what, "save one array with numpy.save")
+    version = (data[6], data[7]) if len(data) > 7 else (0, 0)
+    if version not in LENGTH_BYTES:
+        found = ".".join(map(str, version))
+        raise ArrayError.of(
+            path, f"is of .npy version {found}, 1.0 to 3.0 are read", "save it with numpy.save"
+        )
+    start = 8 + LENGTH_BYTES[version]
+    end = start + int.from_bytes(data[8:start], "little")
+    if end > min(len(data), start + HEADER_LIMIT):
+        raise ArrayError.of(path, "its .npy header is longer than it can be", "save the array again")
+    header = _literal(data[start:end])
+    if header is None:
+        raise ArrayError.of(path, "has a broken .npy header", "save the array again")
+    shape, fortran, kind = header
+    if not _NUMERIC.fullmatch(kind):
+        raise ArrayError.of(path, f"dtype {_told(kind)} is not numeric", "save it as float32 or uint8")
+    return shape, fortran, np.dtype(kind), end
+
+
+def _literal(text: bytes) -> tuple[tuple[int, ...], bool, str] | None:
+    """Read the header's text, a Python dictionary of plain values; None where it is anything else."""
     try:
-        version = npy.read_magic(stream)
-        if version == (1, 0):
-            header = npy.read_array_header_1_0(stream, max_header_size=HEADER_LIMIT)
-        elif version == (2, 0):
-            header = npy.read_array_header_2_0(stream, max_header_size=HEADER_LIMIT)
-        else:
-            raise ValueError(f"version {version[0]}.{version[1]} of the format, 1.0 or 2.0 are read")
-    except (ValueError, SyntaxError, TypeError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ArrayError.of(path, f"has a broken .npy header ({reason})", "save the array again") from error
-    return *header, stream.tell()
+        fields: Any = ast.literal_eval(text.decode("latin-1").strip())
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
+    if not isinstance(fields, dict) or set(cast(dict[Any, Any], fields)) != FIELDS:
+        return None
+    shape, fortran, kind = (
+        cast(dict[str, Any], fields)[name] for name in ("shape", "fortran_order", "descr")
+    )
+    if not isinstance(shape, tuple) or not isinstance(fortran, bool):
+        return None
+    if not all(type(size) is int and size >= 0 for size in cast(tuple[Any, ...], shape)):
+        return None
+    return cast(tuple[int, ...], shape), fortran, kind if isinstance(kind, str) else repr(kind)
+
+
+def _told(kind: str) -> str:
+    return "object" if kind.endswith("O") else kind[:40]

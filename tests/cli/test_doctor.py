@@ -1,0 +1,100 @@
+"""`msc doctor` says what is there and what is missing, and works where nearly everything is missing."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msc.compiler.cli.doctor import fits
+from tests.cli.calling import MSC, environment, msc
+
+HIDE = """
+import sys
+from importlib import metadata, util
+hidden = {names!r}
+find_spec, version = util.find_spec, metadata.version
+def no_version(name):
+    if name in hidden:
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+metadata.version = no_version
+util.find_spec = lambda name, package=None: None if name in hidden else find_spec(name, package)
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Absent())
+from msc.compiler.cli import main
+main()
+"""
+
+
+def msc_without(*names: str, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run msc in a process in which some packages cannot be found."""
+    code = HIDE.format(names=names)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True, text=True, cwd=folder, env=environment(), timeout=120,
+    )  # fmt: skip
+
+
+def test_lists_every_part_within_80_columns(tmp_path: Path) -> None:
+    result = msc("doctor", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for part in ("numpy", "nir", "torch", "spikingjelly", "snntorch", "norse", "nirtorch"):
+        assert part in result.stdout
+    assert max(map(len, result.stdout.splitlines()[1:])) <= 80
+
+
+def test_json_says_the_same(tmp_path: Path) -> None:
+    found = json.loads(msc("doctor", "--json", folder=tmp_path).stdout)
+    parts = {part["name"]: part for part in found["parts"]}
+    assert parts["torch"]["required"]
+    assert not parts["norse"]["required"]
+    assert parts["numpy"]["state"] == "ok"
+
+
+def test_missing_simulator_is_named_with_its_command(tmp_path: Path) -> None:
+    result = msc_without("norse", arguments=["doctor"], folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "norse (optional; verify/run --on norse):" in result.stdout
+    command = next(line for line in result.stdout.splitlines() if "pip install" in line)
+    words = shlex.split(command)
+    assert words[:4] == [sys.executable, "-m", "pip", "install"]
+    assert words[4].startswith("norse")
+    assert ">=1.1" in words[4]
+
+
+@pytest.mark.parametrize("name", ["torch", "nir", "h5py", "scikit-learn", "msgspec", "rich"])
+def test_missing_needed_part_fails_the_check(tmp_path: Path, name: str) -> None:
+    module = {"scikit-learn": "sklearn"}.get(name, name)
+    result = msc_without(name, module, arguments=["doctor"], folder=tmp_path)
+    assert result.returncode == 1, result.stderr
+    assert f"{name} (needed; " in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "answer"),
+    [
+        ("2.13.0+cpu", "<2.14,>=2.9", True),
+        ("2.14", "<2.14,>=2.9", False),
+        ("2.8.9", "<2.14,>=2.9", False),
+        ("1.10", ">=1.9", True),
+        ("3.0", "", True),
+    ],
+)
+def test_versions_are_compared_as_numbers(found: str, wanted: str, answer: bool) -> None:
+    assert fits(found, wanted) is answer
+
+
+def test_help_needs_no_package_but_typer(tmp_path: Path) -> None:
+    names = ("numpy", "networkx", "torch", "nir", "h5py", "sklearn", "rich", "msgspec", "safetensors")
+    result = msc_without(*names, arguments=["--help"], folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert MSC[0] == sys.executable
