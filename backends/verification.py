@@ -21,7 +21,7 @@ from msc.compiler.driver import compile_model
 from msc.compiler.registry import choose, discover
 from msc.ir.graph import live_populations, update_order
 from msc.ir.network import Model
-from msc.ir.neurons import Source
+from msc.ir.neurons import LI, Source
 from msc.ir.simulate import Trace, input_frames, simulate
 
 _REFERENCE = "reference"
@@ -69,6 +69,7 @@ class Verification:
     timesteps: int
     rate: float
     varies: bool
+    membrane: bool = False
 
     @property
     def ok(self) -> bool:
@@ -77,8 +78,12 @@ class Verification:
 
     @property
     def alive(self) -> bool:
-        """Whether the output fires at all, not always, and not the same for every sample."""
-        return 0 < self.rate < 1 and (self.varies or self.samples == 1)
+        """Whether the output fires at all, not always, and not the same for every sample.
+
+        A membrane as output counts as alive where it varies.
+        """
+        between = self.rate != 0 if self.membrane else 0 < self.rate < 1
+        return between and (self.varies or self.samples == 1)
 
     def to_json(self) -> dict[str, Any]:
         """Make plain data.
@@ -188,7 +193,10 @@ def verify_on(
             results.append(_result(simulator, runner, reference, margins))
     outputs = reference.outputs
     varies = bool((outputs != outputs[:, :1]).any())
-    return Verification(tuple(results), outputs.shape[1], len(outputs), float(outputs.mean()), varies)
+    membrane = isinstance(model.network.population(model.network.output).neuron, LI)
+    return Verification(
+        tuple(results), outputs.shape[1], len(outputs), float(outputs.mean()), varies, membrane
+    )
 
 
 def run_on(
