@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.ir.errors import MscError
+from msc.ir.errors import MscError, Problem, raise_all
 from msc.ir.graph import update_order
 from msc.ir.linear import Floats, apply_projection, per_channel
 from msc.ir.network import Model, Projection
@@ -80,13 +80,21 @@ def simulate(
     """Run the network and record spikes, and membranes on request.
 
     `inputs` is [B, *shape] for a static source, else [T, B, *shape]. `record` names the populations to
-    keep (None: all; the output is always kept). `timesteps` defaults to the network's for a static source. Per step, in the order of undelayed projections:
+    keep (None: all; the output is always kept). `timesteps` defaults to the network's for a static source.
+    Per step, in the order of undelayed projections:
     I_p[t] = bias_p + sum of norm(ops(S_source[t - delay])), S[t < 0] = 0, then the neuron's equation.
     Raises InputError for inputs that do not fit. Source: design, section 3.
     """
     network = model.network
-    kept = {p.name for p in network.populations if not p.is_source} if record is None else set(record)
-    kept.add(network.output)
+    neurons = [p.name for p in network.populations if not p.is_source]
+    kept = {*(neurons if record is None else record), network.output}
+    raise_all(
+        InputError,
+        [
+            Problem(f"record {name}", "is no population of neurons", f"use one of {', '.join(neurons)}")
+            for name in sorted(kept - set(neurons))
+        ],
+    )
     collected: dict[str, list[NDArray[Any]]] = {name: [] for name in sorted(kept)}
     potentials: dict[str, list[Floats]] = {name: [] for name in sorted(kept)} if membranes else {}
     for emitted, potential in _steps(model, inputs, timesteps):

@@ -68,7 +68,7 @@ def parse_network(text: str, name: str = "") -> Network:
             problems.append(Problem(f"{prefix}{number}", error.what, error.fix))
         if len(problems) == MAX_PROBLEMS:
             problems.append(
-                Problem(f"{prefix}{number}", "this and later lines were not read further", "see above")
+                Problem(f"{prefix}{number}", "the last line read", "repair the lines above first")
             )
             break
     for what, fix in () if problems else reader.missing():
@@ -144,9 +144,7 @@ class _Reader:
 
     def _read_population(self, words: Sequence[str]) -> None:
         if len(words) < 3:
-            raise BadLineError(
-                "a population needs a name and a kind", "write 'population NAME KIND key=value ..'"
-            )
+            raise BadLineError("a name or kind is missing", "write 'population NAME KIND key=value ..'")
         kind = _choose(_NEURONS, "neuron kind", words[2])
         values = _read_pairs(words[3:])
         bias = read_value(bool, "bias", values.pop("bias", "yes"))

@@ -20,6 +20,7 @@ from msc.ir.shapes import infer_shapes, weight_shapes
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _PROJECTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.>#]*")
 RESERVED = frozenset({"output"})
+MAX_DELAY = 1000
 
 
 class InvalidNetworkError(MscError):
@@ -97,10 +98,9 @@ def _end_problems(network: Network) -> Iterator[Problem]:
             yield Problem(
                 f"projection {projection.name}", f"ends in the source {projection.target}", "remove it"
             )
-        if projection.delay < 0:
-            yield Problem(
-                f"projection {projection.name}", f"delay is {projection.delay}", "give a delay >= 0"
-            )
+        if not 0 <= projection.delay <= MAX_DELAY:
+            fix = f"give a delay of 0 to {MAX_DELAY} steps"
+            yield Problem(f"projection {projection.name}", f"delay is {projection.delay}", fix)
 
 
 def _parameter_problems(network: Network) -> Iterator[Problem]:
@@ -170,6 +170,7 @@ def _op_problems(op: Op) -> Iterator[str]:
 
 def _weight_problems(model: Model) -> Iterator[Problem]:
     expected = weight_shapes(model.network)
+    divided = {p.norm_key("var") for p in model.network.projections if p.norm and p.norm.eps == 0}
     for name in sorted(set(expected) - set(model.weights)):
         yield Problem(f"weights {name}", "missing", f"add an array of shape {list(expected[name])}")
     for name in sorted(set(model.weights) - set(expected)):
@@ -188,6 +189,10 @@ def _weight_problems(model: Model) -> Iterator[Problem]:
             )
         elif name.endswith("/norm/var") and array.size and float(array.min()) < 0:
             yield Problem(f"weights {name}", "holds a negative variance", "repair the file")
+        elif name in divided and array.size and float(array.min()) == 0:
+            yield Problem(
+                f"weights {name}", "holds a variance of 0 beside an eps of 0", "give the norm an eps > 0"
+            )
 
 
 def _sign_problems(model: Model) -> Iterator[Problem]:

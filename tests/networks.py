@@ -268,10 +268,10 @@ def rounding(network: Network, seed: int = 0) -> Model:
 
 NORMED: dict[str, Model] = {
     "batch": rounding(_normed("chain", NormKind.BATCH, 1e-5)),
-    "scale": rounding(_normed("inhibition", NormKind.SCALE, 1e-5)),
-    "batch_feedback": rounding(_normed("feedback", NormKind.BATCH, 1e-3)),
+    "scale": rounding(_normed("inhibition", NormKind.SCALE, 1e-5), 5),
+    "batch_feedback": rounding(_normed("feedback", NormKind.BATCH, 1e-3), 2),
     "scale_delays": rounding(_normed("delays", NormKind.SCALE, 1e-5)),
     "batch_parallel": rounding(_normed("parallel", NormKind.BATCH, 1e-5)),
-    "batch_pool": rounding(_normed("average_pool", NormKind.BATCH, 1e-5)),
+    "batch_pool": rounding(_normed("average_pool", NormKind.BATCH, 1e-5), 4),
     "batch_cuba": rounding(_normed("cuba", NormKind.BATCH, 1e-5, delayed=False)),
 }
