@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 
 from msc.ir.network import Model, Network, Population, Projection
 from msc.ir.neurons import IF, LIF, CubaLIF, InputKind, Neuron, Source
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, SumPool2d
 from msc.ir.shapes import population_shapes, weight_shapes
+from msc.ir.simulate import simulate
+from tests.dyadic import MANTISSA_BITS, bits_needed, is_alive
 
 CHANNELS = 4
+STEPS = 6
 
 
 def random_model(seed: int, delays: tuple[int, ...] = (1,)) -> Model:
-    """Draw a connected network of 2 to 5 hidden populations on 6x6 maps and a head, with dyadic weights."""
-    rng = np.random.default_rng(seed)
+    """Draw networks until float32 holds all their values exactly and their output is alive."""
+    for attempt in count():
+        rng = np.random.default_rng((seed, attempt))
+        network = random_network(rng, delays)
+        model = Model(network, dyadic_weights(network, rng))
+        if bits_needed(model) <= MANTISSA_BITS and is_alive(
+            simulate(model, draw(model, seed), STEPS).outputs
+        ):
+            return model
+    raise AssertionError("unreachable")
+
+
+def random_network(rng: np.random.Generator, delays: tuple[int, ...]) -> Network:
+    """Draw a connected network of 2 to 5 hidden populations on 6x6 maps and a head."""
     kind = InputKind.STATIC if rng.random() < 0.5 else InputKind.EVENTS
     hidden = [f"p{i}" for i in range(int(rng.integers(2, 6)))]
     populations = [Population("input", Source((CHANNELS, 6, 6), kind))]
@@ -31,8 +48,7 @@ def random_model(seed: int, delays: tuple[int, ...] = (1,)) -> Model:
         ends.append((str(source), str(target), int(rng.choice(delays))))
     projections = [_named(i, *end, _map_ops(rng)) for i, end in enumerate(ends)]
     projections.append(_named(len(ends), hidden[-1], "head", 0, _head_ops(rng)))
-    network = Network(tuple(populations), tuple(projections), "head", 6)
-    return Model(network, dyadic_weights(network, rng))
+    return Network(tuple(populations), tuple(projections), "head", STEPS)
 
 
 def dyadic_weights(network: Network, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -52,7 +68,7 @@ def draw(model: Model, seed: int, batch: int = 3) -> np.ndarray:
     assert isinstance(source, Source)
     if source.kind is InputKind.STATIC:
         return (rng.integers(0, 17, (batch, *source.shape)) / 16).astype(np.float32)
-    return (rng.random((model.network.timesteps or 6, batch, *source.shape)) < 0.4).astype(np.float32)
+    return (rng.random((STEPS, batch, *source.shape)) < 0.4).astype(np.float32)
 
 
 def _named(index: int, source: str, target: str, delay: int, ops: tuple[Op, ...]) -> Projection:

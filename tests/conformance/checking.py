@@ -1,0 +1,44 @@
+"""How conformance tests run a model on every installed simulator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from msc.backends.simulators.contracts import NirSimulator
+from msc.backends.simulators.workers import Workers
+from msc.backends.verification import Result, Verdict, Verification, simulators, verify_on
+from msc.ir.network import Model
+from tests.requires import require
+
+PEERS = tuple(name for name, simulator in simulators().items() if isinstance(simulator, NirSimulator))
+
+
+def require_simulator(name: str) -> None:
+    """Skip unless everything the simulator needs is installed."""
+    for module in simulators()[name].requirements.modules:
+        require(module)
+
+
+def require_peers() -> None:
+    """Skip unless every NIR simulator is installed."""
+    for name in PEERS:
+        require_simulator(name)
+
+
+def verify(
+    model: Model, inputs: NDArray[Any], timesteps: int | None, workers: Workers, *names: str
+) -> Verification:
+    """Verify on the simulators named, or all."""
+    return verify_on(model, inputs, timesteps, names or None, workers=workers)
+
+
+def unequal(verification: Verification, *refusals: str) -> list[Result]:
+    """List the results that are neither equal nor a refusal whose reason holds one of the given texts."""
+    return [
+        result
+        for result in verification.results
+        if result.verdict is Verdict.DIFFERING
+        or (result.verdict is Verdict.CANNOT and not any(text in str(result.reason) for text in refusals))
+    ]
