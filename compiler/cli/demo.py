@@ -11,6 +11,7 @@ from msc.compiler.cli import output
 from msc.compiler.cli.parameters import ForceOption
 
 DEFAULT_FOLDER = "msc-demo"
+CHECK_FAILED = 1
 
 
 def demo(
@@ -26,4 +27,6 @@ def demo(
     from msc.search.demo import run_demo
 
     with output.progress("demo") as progress:
-        run_demo(Path(out), force=force, echo=output.answer, progress=progress)
+        result = run_demo(Path(out), force=force, echo=output.answer, progress=progress)
+    if not result.ok:
+        raise typer.Exit(CHECK_FAILED)

@@ -10,6 +10,7 @@ import typer
 
 from msc.compiler.cli import output
 
+USER_MISTAKE = 2
 INTERRUPTED = 130
 
 P = ParamSpec("P")
@@ -24,18 +25,25 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def guarded_command(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            from msc.ir.errors import (
-                MscError,  # not at the top: numpy comes with it, which --help can do without
-            )
-
-            try:
-                command(*args, **kwargs)
-            except MscError as error:
-                for problem in error.problems:
-                    output.note(str(problem))
-                raise typer.Exit(error.exit_code) from error
+            _report(command, *args, **kwargs)
         except KeyboardInterrupt as error:
             output.note("interrupted")
             raise typer.Exit(INTERRUPTED) from error
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] == "msc":
+                raise
+            output.note(f"{error.name}: is not installed; msc doctor says what installs it")
+            raise typer.Exit(USER_MISTAKE) from error
 
     return guarded_command
+
+
+def _report(command: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    from msc.ir.errors import MscError  # not at the top: numpy comes with it, which --help can do without
+
+    try:
+        command(*args, **kwargs)
+    except MscError as error:
+        for problem in error.problems:
+            output.note(str(problem))
+        raise typer.Exit(error.exit_code) from error

@@ -66,6 +66,7 @@ def load(path: str, weights: str | None) -> Loaded:
 
     genome = load_genome(path)
     network = require_connected(genome).network
+    assert network is not None
     identity = genome_hash(genome)
     if weights is None:
         weights = f"random:{genome.seed}"

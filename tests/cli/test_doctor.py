@@ -70,7 +70,7 @@ def test_missing_simulator_is_named_with_its_command(tmp_path: Path) -> None:
     assert ">=1.1" in words[4]
 
 
-@pytest.mark.parametrize("name", ["torch", "nir", "h5py", "scikit-learn", "msgspec", "rich"])
+@pytest.mark.parametrize("name", ["numpy", "torch", "nir", "h5py", "scikit-learn", "msgspec", "rich"])
 def test_missing_needed_part_fails_the_check(tmp_path: Path, name: str) -> None:
     module = {"scikit-learn": "sklearn"}.get(name, name)
     result = msc_without(name, module, arguments=["doctor"], folder=tmp_path)
@@ -98,3 +98,27 @@ def test_help_needs_no_package_but_typer(tmp_path: Path) -> None:
     result = msc_without(*names, arguments=["--help"], folder=tmp_path)
     assert result.returncode == 0, result.stderr
     assert MSC[0] == sys.executable
+
+
+def test_a_command_without_its_package_says_what_is_missing(genome: Path, tmp_path: Path) -> None:
+    arguments = ["compile", str(genome), "--target", "nir", "-o", "out"]
+    result = msc_without("nir", arguments=arguments, folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == "nir: is not installed; msc doctor says what installs it"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_simulator_that_is_missing_is_refused_by_name(genome: Path, tmp_path: Path) -> None:
+    result = msc_without("norse", arguments=["verify", str(genome), "--on", "norse"], folder=tmp_path)
+    assert result.returncode == 2
+    expected = "--on norse: norse not installed; install with: python -m pip install"
+    assert result.stderr.splitlines()[-1].startswith(expected)
+
+
+def test_without_simulators_ours_is_verified(genome: Path, tmp_path: Path) -> None:
+    names = ("norse", "nirtorch", "snntorch", "spikingjelly")
+    arguments = ["verify", str(genome), "--weights", "dyadic"]
+    result = msc_without(*names, arguments=arguments, folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("cannot") == 4
+    assert result.stdout.count("equal") == 1
