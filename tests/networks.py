@@ -71,168 +71,167 @@ def _feedback(first_delay: int, second_delay: int, neuron: Neuron, source: Sourc
     )
 
 
-def _structures() -> dict[str, Network]:
-    return {
-        "chain": net(
-            PIXELS,
-            {"a": LIF(), "b": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "b", conv(4)),
-            edge("b", "out", Flatten(), Linear(5)),
-            timesteps=4,
-        ),
-        "dense": net(
-            Source((12,), InputKind.EVENTS),
-            {"a": LIF(), "out": LIF()},
-            edge("input", "a", Linear(10)),
-            edge("a", "out", Linear(5)),
-        ),
-        "skip": net(
-            PIXELS,
-            {"a": LIF(), "b": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "b", conv(4)),
-            edge("a", "out", conv(4, 1)),
-            edge("b", "out", conv(4)),
-            edge("input", "out", conv(4, 5)),
-        ),
-        "inhibition": net(
-            EVENTS,
-            {"a": LIF(), "i": LIF(), "out": LIF()},
-            edge("input", "a", conv(4), sign=EXCITATORY),
-            edge("a", "i", conv(4), sign=EXCITATORY),
-            edge("a", "out", conv(4), sign=EXCITATORY),
-            edge("i", "out", conv(4), sign=INHIBITORY),
-        ),
-        "feedback": net(
-            PIXELS,
-            {"a": LIF(), "i": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "i", conv(4), delay=1),
-            edge("i", "a", conv(4), sign=INHIBITORY, delay=1),
-            edge("a", "out", conv(4)),
-        ),
-        "loop": _feedback(1, 1, LIF()),
-        "delays": _feedback(2, 3, LIF()),
-        "delayed_chain": net(
-            ANALOG,
-            {"a": LIF(), "b": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "b", conv(4), delay=2),
-            edge("a", "out", conv(4), delay=3),
-            edge("b", "out", conv(4), delay=1),
-            edge("input", "out", conv(4), delay=1),
-        ),
-        "parallel": net(
-            PIXELS,
-            {"a": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "out", conv(4, 1)),
-            edge("a", "out", conv(4, 3), number=2),
-            edge("a", "out", conv(4, 5), number=3),
-            edge("a", "out", number=4),
-        ),
-        "parallel_feedback": net(
-            PIXELS,
-            {"a": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "out", conv(4, 3)),
-            edge("a", "out", number=2),
-            edge("out", "a", conv(4, 1), sign=INHIBITORY, delay=1),
-            edge("out", "a", conv(4, 3), delay=2, number=2),
-        ),
-        "average_pool": net(
-            PIXELS,
-            {"a": LIF(), "b": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "b", conv(4), pool(AvgPool2d, 2)),
-            edge("b", "out", AvgPool2d((2, 2), (1, 1)), Flatten(), Linear(5)),
-        ),
-        "sum_pool": net(
-            EVENTS,
-            {"a": LIF(), "b": LIF(), "out": LIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "b", SumPool2d((3, 3), (2, 2), (1, 1)), conv(4)),
-            edge("b", "out", SumPool2d((3, 3), (3, 3)), Scale(0.125), Flatten(), Linear(5)),
-        ),
-        "stride": net(
-            Source((2, 7, 7)),
-            {"a": LIF(), "b": LIF(), "out": LIF()},
-            edge("input", "a", conv(4, stride=2)),
-            edge("input", "b", conv(6, 5, stride=4)),
-            edge("a", "b", conv(6, stride=2)),
-            edge("b", "out", Flatten(), Linear(5)),
-        ),
-        "dilation": net(
-            PIXELS,
-            {"a": LIF(), "out": LIF()},
-            edge("input", "a", conv(4, dilation=2)),
-            edge("a", "out", conv(4, dilation=3)),
-        ),
-        "groups": net(
-            PIXELS,
-            {"a": LIF(), "b": LIF(), "out": LIF()},
-            edge("input", "a", conv(4, groups=2)),
-            edge("a", "b", conv(4, groups=4)),
-            edge("b", "out", conv(4, 1)),
-        ),
-        "oblong": net(
-            Source((2, 5, 8), InputKind.EVENTS),
-            {"a": LIF(), "out": LIF()},
-            edge("input", "a", Conv2d(4, (3, 5), (1, 2), (1, 2))),
-            edge("a", "out", Conv2d(4, (1, 3), (2, 1), (0, 1))),
-        ),
-        "cuba": net(
-            EVENTS,
-            {"a": CubaLIF(), "out": CubaLIF()},
-            edge("input", "a", conv(4)),
-            edge("a", "out", Flatten(), Linear(5)),
-            edge("out", "out", Linear(5), delay=1),
-            timesteps=4,
-        ),
-        "if": net(
-            PIXELS,
-            {"a": IF(), "out": IF(v_threshold=2.0)},
-            edge("input", "a", conv(4)),
-            edge("a", "out", conv(4)),
-        ),
-        "tau": net(
-            EVENTS,
-            {"a": LIF(tau=4.0, r=4.0), "b": LIF(tau=2.0, r=1.0), "out": LIF(tau=1.0, r=1.0)},
-            edge("input", "a", conv(4)),
-            edge("a", "b", conv(4)),
-            edge("b", "out", conv(4)),
-        ),
-        "membrane": net(
-            PIXELS,
-            {"a": LIF(), "out": LI()},
-            edge("input", "a", conv(4)),
-            edge("a", "out", Flatten(), Linear(5)),
-        ),
-        "analog": net(
-            ANALOG,
-            {"layer1.A": LIF(), "layer1.I": LIF(), "out": LIF()},
-            edge("input", "layer1.A", conv(4)),
-            edge("layer1.A", "layer1.I", conv(4, 5)),
-            edge("layer1.I", "layer1.A", conv(4), sign=INHIBITORY, delay=1),
-            edge("layer1.A", "out", pool(SumPool2d, 6), Scale(0.03125), Flatten(), Linear(5)),
-        ),
-    }
+STRUCTURES: dict[str, Network] = {
+    "chain": net(
+        PIXELS,
+        {"a": LIF(), "b": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "b", conv(4)),
+        edge("b", "out", Flatten(), Linear(5)),
+        timesteps=4,
+    ),
+    "dense": net(
+        Source((12,), InputKind.EVENTS),
+        {"a": LIF(), "out": LIF()},
+        edge("input", "a", Linear(10)),
+        edge("a", "out", Linear(5)),
+    ),
+    "skip": net(
+        PIXELS,
+        {"a": LIF(), "b": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "b", conv(4)),
+        edge("a", "out", conv(4, 1)),
+        edge("b", "out", conv(4)),
+        edge("input", "out", conv(4, 5)),
+    ),
+    "inhibition": net(
+        EVENTS,
+        {"a": LIF(), "i": LIF(), "out": LIF()},
+        edge("input", "a", conv(4), sign=EXCITATORY),
+        edge("a", "i", conv(4), sign=EXCITATORY),
+        edge("a", "out", conv(4), sign=EXCITATORY),
+        edge("i", "out", conv(4), sign=INHIBITORY),
+    ),
+    "feedback": net(
+        PIXELS,
+        {"a": LIF(), "i": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "i", conv(4), delay=1),
+        edge("i", "a", conv(4), sign=INHIBITORY, delay=1),
+        edge("a", "out", conv(4)),
+    ),
+    "loop": _feedback(1, 1, LIF()),
+    "delays": _feedback(2, 3, LIF()),
+    "delayed_chain": net(
+        ANALOG,
+        {"a": LIF(), "b": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "b", conv(4), delay=2),
+        edge("a", "out", conv(4), delay=3),
+        edge("b", "out", conv(4), delay=1),
+        edge("input", "out", conv(4), delay=1),
+    ),
+    "parallel": net(
+        PIXELS,
+        {"a": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "out", conv(4, 1)),
+        edge("a", "out", conv(4, 3), number=2),
+        edge("a", "out", conv(4, 5), number=3),
+        edge("a", "out", number=4),
+    ),
+    "parallel_feedback": net(
+        PIXELS,
+        {"a": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "out", conv(4, 3)),
+        edge("a", "out", number=2),
+        edge("out", "a", conv(4, 1), sign=INHIBITORY, delay=1),
+        edge("out", "a", conv(4, 3), delay=2, number=2),
+    ),
+    "average_pool": net(
+        PIXELS,
+        {"a": LIF(), "b": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "b", conv(4), pool(AvgPool2d, 2)),
+        edge("b", "out", AvgPool2d((2, 2), (1, 1)), Flatten(), Linear(5)),
+    ),
+    "sum_pool": net(
+        EVENTS,
+        {"a": LIF(), "b": LIF(), "out": LIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "b", SumPool2d((3, 3), (2, 2), (1, 1)), conv(4)),
+        edge("b", "out", SumPool2d((3, 3), (3, 3)), Scale(0.125), Flatten(), Linear(5)),
+    ),
+    "stride": net(
+        Source((2, 7, 7)),
+        {"a": LIF(), "b": LIF(), "out": LIF()},
+        edge("input", "a", conv(4, stride=2)),
+        edge("input", "b", conv(6, 5, stride=4)),
+        edge("a", "b", conv(6, stride=2)),
+        edge("b", "out", Flatten(), Linear(5)),
+    ),
+    "dilation": net(
+        PIXELS,
+        {"a": LIF(), "out": LIF()},
+        edge("input", "a", conv(4, dilation=2)),
+        edge("a", "out", conv(4, dilation=3)),
+    ),
+    "groups": net(
+        PIXELS,
+        {"a": LIF(), "b": LIF(), "out": LIF()},
+        edge("input", "a", conv(4, groups=2)),
+        edge("a", "b", conv(4, groups=4)),
+        edge("b", "out", conv(4, 1)),
+    ),
+    "oblong": net(
+        Source((2, 5, 8), InputKind.EVENTS),
+        {"a": LIF(), "out": LIF()},
+        edge("input", "a", Conv2d(4, (3, 5), (1, 2), (1, 2))),
+        edge("a", "out", Conv2d(4, (1, 3), (2, 1), (0, 1))),
+    ),
+    "cuba": net(
+        EVENTS,
+        {"a": CubaLIF(), "out": CubaLIF()},
+        edge("input", "a", conv(4)),
+        edge("a", "out", Flatten(), Linear(5)),
+        edge("out", "out", Linear(5), delay=1),
+        timesteps=4,
+    ),
+    "if": net(
+        PIXELS,
+        {"a": IF(), "out": IF(v_threshold=2.0)},
+        edge("input", "a", conv(4)),
+        edge("a", "out", conv(4)),
+    ),
+    "tau": net(
+        EVENTS,
+        {"a": LIF(tau=4.0, r=4.0), "b": LIF(tau=2.0, r=1.0), "out": LIF(tau=1.0, r=1.0)},
+        edge("input", "a", conv(4)),
+        edge("a", "b", conv(4)),
+        edge("b", "out", conv(4)),
+    ),
+    "membrane": net(
+        PIXELS,
+        {"a": LIF(), "out": LI()},
+        edge("input", "a", conv(4)),
+        edge("a", "out", Flatten(), Linear(5)),
+    ),
+    "analog": net(
+        ANALOG,
+        {"layer1.A": LIF(), "layer1.I": LIF(), "out": LIF()},
+        edge("input", "layer1.A", conv(4)),
+        edge("layer1.A", "layer1.I", conv(4, 5)),
+        edge("layer1.I", "layer1.A", conv(4), sign=INHIBITORY, delay=1),
+        edge("layer1.A", "out", pool(SumPool2d, 6), Scale(0.03125), Flatten(), Linear(5)),
+    ),
+}
 
 
 def _unbiased() -> Network:
-    network = _structures()["chain"]
+    network = STRUCTURES["chain"]
     return replace(network, populations=tuple(replace(p, bias=p.is_source) for p in network.populations))
 
 
 NETWORKS: dict[str, Model] = {
-    name: dyadic(network) for name, network in {**_structures(), "unbiased": _unbiased()}.items()
+    name: dyadic(network) for name, network in {**STRUCTURES, "unbiased": _unbiased()}.items()
 }
 
 
 def _normed(name: str, kind: NormKind, eps: float, delayed: bool = True) -> Network:
     """Give the projections of a fixture norms of one kind (delayed ones too on request)."""
-    network = _structures()[name]
+    network = STRUCTURES[name]
     norm = Norm(kind, eps)
     return network.with_projections(
         tuple(replace(p, norm=norm if delayed or not p.delay else None) for p in network.projections)

@@ -48,9 +48,8 @@ def _run_sample(
                     continue
                 done.add(name)
                 if isinstance(population.neuron, Source):
-                    events = population.neuron.kind is InputKind.EVENTS
-                    values = {i: float(x) for i, x in np.ndenumerate(frame)}
-                    emitted[name][t][sample] = {i: min(1.0, x) if events else x for i, x in values.items()}
+                    most = 1.0 if population.neuron.kind is InputKind.EVENTS else float("inf")
+                    emitted[name][t][sample] = {i: min(most, float(x)) for i, x in np.ndenumerate(frame)}
                     continue
                 current: Map = {}
                 for projection in incoming:
