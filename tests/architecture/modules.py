@@ -70,10 +70,10 @@ class Module:
 
 
 def modules() -> list[Module]:
-    """List the modules of the four layers."""
+    """List the modules of the four layers; what lies in a folder that is no package is data."""
     return [
         Module(path)
         for layer in LAYERS
         for path in sorted((ROOT / layer).rglob("*.py"))
-        if "__pycache__" not in path.parts
+        if (path.parent / "__init__.py").exists()
     ]

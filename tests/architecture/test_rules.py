@@ -119,13 +119,8 @@ def test_every_package_is_installed() -> None:
     assert named == found
 
 
-def test_every_folder_of_modules_is_a_package() -> None:
-    folders = {module.path.parent for module in MODULES}
-    assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
-
-
 def test_every_data_file_is_installed() -> None:
-    """Files that are no modules must match a pattern of package-data."""
+    """What is no module of a package must match a pattern of package-data, or it is missing from a wheel."""
     data = PYPROJECT["tool"]["setuptools"].get("package-data", {})
     covered = {
         path
@@ -137,9 +132,9 @@ def test_every_data_file_is_installed() -> None:
         path
         for layer in LAYERS
         for path in (ROOT / layer).rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc")
+        if path.is_file() and "__pycache__" not in path.parts
     }
-    assert not found - covered
+    assert not found - covered - {module.path for module in MODULES}
 
 
 def test_what_is_imported_is_declared() -> None:
