@@ -209,6 +209,14 @@ class TestOps:
             [[20]]
         ]
 
+    def test_dilation_and_stride_have_an_axis_each(self) -> None:
+        """Rows 0 and 1 of columns 0 and 2; then every second row of every column."""
+        wide = Conv2d(1, (2, 2), dilation=(1, 2))
+        assert delivered(wide, self.FRAME, [[[[1, 1], [1, 1]]]]).tolist() == [[[14], [26]]]
+        assert delivered(Conv2d(1, (1, 1), stride=(2, 1)), self.FRAME, [[[[1]]]]).tolist() == [
+            [[1, 2, 3], [7, 8, 9]]
+        ]
+
     def test_conv_sums_input_channels(self) -> None:
         weight = [[[[1]], [[10]]], [[[0]], [[1]]]]
         assert delivered(Conv2d(2, (1, 1)), [[[1, 2]], [[3, 4]]], weight).tolist() == [[[31, 42]], [[3, 4]]]
