@@ -30,6 +30,7 @@ class Margins:
     inputs: NDArray[Any]
     timesteps: int | None
     _trace: Trace | None = None
+    _frames: Floats | None = None
     _bounds: dict[str, Floats] = field(default_factory=dict[str, Floats])
 
     @property
@@ -74,8 +75,9 @@ class Margins:
     def _emitted(self, name: str, t: int) -> Floats:
         neuron = self.model.network.population(name).neuron
         if isinstance(neuron, Source):
-            _, frames = input_frames(neuron, self.inputs, self.timesteps)
-            return np.abs(frames if frames.ndim == len(neuron.shape) + 1 else frames[t])
+            if self._frames is None:
+                self._frames = np.abs(input_frames(neuron, self.inputs, self.timesteps)[1])
+            return self._frames if self._frames.ndim == len(neuron.shape) + 1 else self._frames[t]
         return np.abs(self.trace.spikes[name][t].astype(np.float64))
 
 

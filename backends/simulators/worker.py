@@ -58,7 +58,7 @@ def _reply(replies: TextIO, message: Mapping[str, Any]) -> None:
 
 
 def _serve(simulator: NirSimulator, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run one file; the reply is {"ok": true} or {"cannot": why}."""
+    """Run one file; the reply is {"populations": names in the order of the arrays} or {"cannot": why}."""
     import nir
 
     graph = nir.read(request["graph"])
@@ -71,8 +71,9 @@ def _serve(simulator: NirSimulator, request: Mapping[str, Any]) -> dict[str, Any
     except Exception as error:
         text = " ".join(str(error).split())
         return {"cannot": f"{type(error).__name__}: {text}"[:500]}
-    np.savez(request["spikes"], **cast(dict[str, Any], spikes))
-    return {"ok": True}
+    arrays: dict[str, Any] = {f"array{i}": array for i, array in enumerate(spikes.values())}
+    np.savez(request["spikes"], **arrays)
+    return {"populations": list(spikes)}
 
 
 def run_graph(

@@ -149,4 +149,4 @@ class Workers:
         if "cannot" in reply:
             raise CannotRunError.of(simulator.name, reply["cannot"], "run it on another simulator")
         with np.load(paths["spikes.npz"]) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            return {name: arrays[f"array{i}"] for i, name in enumerate(reply["populations"])}

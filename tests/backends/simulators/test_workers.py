@@ -64,6 +64,15 @@ def test_one_process_runs_many_files_and_shows_every_population(workers: Workers
         np.testing.assert_array_equal(second[name], spikes)
 
 
+@pytest.mark.parametrize(
+    "name", ["file", "args", "allow_pickle", "self", "x" * 200, "if", "state", "n000001"]
+)
+def test_no_name_of_a_population_is_special(name: str, workers: Workers) -> None:
+    """`file` is the name of numpy.savez's own first argument."""
+    found = workers.run(SIMULATOR, file(name), frames(name), 3)
+    np.testing.assert_array_equal(found[name], run(model(name), frames(name)[0]).spikes[name])
+
+
 def test_chatter_on_stdout_is_no_reply(workers: Workers) -> None:
     spikes = workers.run(SIMULATOR, file("chatter"), frames("chatter"), 3)
     np.testing.assert_array_equal(spikes["out"], run(model("chatter"), frames("chatter")[0]).outputs)
