@@ -20,7 +20,7 @@ CHECK_FAILED = 1
 ENABLES: Mapping[str, str] = {
     "numpy": "the reference simulator: everything",
     "networkx": "graph questions: everything",
-    "msgspec": "reading genome files: everything",
+    "msgspec": "weights files",
     "typer": "this command line",
     "rich": "progress on a terminal",
     "safetensors": "weights files, target pytorch",

@@ -27,6 +27,7 @@ def run(
     """Run a genome's network on an input."""
     from msc.compiler.cli.inputs import load, load_input
     from msc.ir.files import write_atomic
+    from msc.ir.graph import update_order
 
     destination = output.destination(path, f"{Path(genome).stem}-spikes.npz")
     if on != REFERENCE:
@@ -37,7 +38,8 @@ def run(
     write_atomic(destination, spikes_npz(trace, model.network))
     rows = [
         (name, "x".join(map(str, values.shape[2:])), round(float(values.mean()), 4))
-        for name, values in trace.spikes.items()
+        for name in update_order(model.network)
+        if (values := trace.spikes.get(name)) is not None
     ]
     output.answer(output.table(rows, ("population", "shape", "mean")))
     output.answer(destination)
