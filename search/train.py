@@ -14,19 +14,14 @@ from torch.nn import functional as F
 
 from msc.backends.pytorch.network import SpikingNetwork
 from msc.compiler.initialise import random_model
-from msc.ir.errors import MscError, Problem, raise_all
 from msc.ir.network import Model, Network
-from msc.ir.neurons import LI, InputKind, Source
-from msc.ir.shapes import population_shapes
+from msc.ir.neurons import LI, InputKind
 from msc.search.data import Split
+from msc.search.health import TrainError, check_alive, check_finite, check_fit
 from msc.search.readout import class_scores
 from msc.search.schedule import warmup_cosine
 
 _CALIBRATION_PASSES = 3
-
-
-class TrainError(MscError):
-    """A network cannot be trained on a data set, or training broke down."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +82,10 @@ def train_network(
     """Train on a split's training samples and evaluate on its held-out ones.
 
     The loss is the cross entropy of the mean over steps and votes; AdamW, warm-up then cosine, clipped
-    gradients. Weights, order and result depend on `settings.seed` only. Raises TrainError where the network does
-    not fit the data, the loss is not finite, or a population falls silent, which it names.
+    gradients. Everything random comes from `settings.seed`. Raises TrainError where the network does not
+    fit the data, the loss is not finite, or a population falls silent, which it names.
     """
-    _check_fit(network, split)
+    check_fit(network, split)
     module = SpikingNetwork(network)
     module.load_weights(random_model(network, settings.seed).weights)
     rng = np.random.default_rng(settings.seed)
@@ -108,10 +103,10 @@ def train_network(
         for inputs, labels in _batches(split, rng, settings.batch):
             loss = _step(module, inputs, labels, split.classes, settings, optimiser, tally)
             if not isfinite(loss):
-                raise TrainError.of(
-                    "training", f"the loss is {loss} in epoch {number}", "train with a lower learning rate"
-                )
+                what = f"the loss is {loss} in epoch {number}"
+                raise TrainError.of("training", what, "train with a lower learning rate")
             schedule.step()
+        check_finite(module.export_weights(), number)
         history.append(tally.epoch(number, settings.epochs))
         if progress is not None:
             progress(history[-1])
@@ -140,42 +135,6 @@ def evaluate(
             predictions.append(found)
             tally.add(values, 0.0, int((found == labels[chosen]).sum()), len(chosen))
     return Evaluation(np.concatenate(predictions), tally.correct / tally.samples, tally.rates())
-
-
-def _check_fit(network: Network, split: Split) -> None:
-    """Refuse a network whose input or head does not fit the data, naming everything that does not."""
-    source = network.source.neuron
-    assert isinstance(source, Source)
-    problems: list[Problem] = []
-    if source.kind is not split.kind:
-        problems.append(
-            Problem(
-                "genome input",
-                f"is {source.kind.value}, the data set {split.name} is {split.kind.value}",
-                f"make the genome with --input {split.kind.value}",
-            )
-        )
-    if source.shape != split.shape:
-        given = ",".join(map(str, split.shape))
-        problems.append(
-            Problem(
-                "genome input_shape",
-                f"is {list(source.shape)}, samples of {split.name} are {list(split.shape)}",
-                f"make the genome with --input-shape {given}",
-            )
-        )
-    shape = population_shapes(network)[network.output]
-    if len(shape) != 1 or shape[0] % split.classes:
-        problems.append(
-            Problem(
-                "genome classes",
-                f"its head of {list(shape)} neurons does not divide into the {split.classes} classes of {split.name}",
-                f"make the genome with --classes {split.classes}",
-            )
-        )
-    if source.kind is InputKind.STATIC and network.timesteps is None:
-        problems.append(Problem("genome timesteps", "is missing", "say for how many steps a frame is shown"))
-    raise_all(TrainError, problems)
 
 
 def _groups(module: SpikingNetwork, settings: Settings) -> list[dict[str, object]]:
@@ -248,20 +207,9 @@ class _Tally:
         return {name: total / self.samples for name, total in self.spikes.items()}
 
     def epoch(self, number: int, epochs: int) -> Epoch:
-        """Sum up an epoch; raises TrainError naming every population that never fired in it."""
+        """Sum up an epoch."""
         rates = self.rates()
-        raise_all(
-            TrainError,
-            (
-                Problem(
-                    f"population {name}",
-                    f"fired no spike in epoch {number}",
-                    "train with a lower learning rate or another seed, or change the genome",
-                )
-                for name, rate in rates.items()
-                if rate == 0
-            ),
-        )
+        check_alive(rates, number)
         return Epoch(number, epochs, self.loss / self.samples, self.correct / self.samples, rates)
 
 

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from msc.backends.pytorch.neurons import State, advance, advance_all, rest
 from msc.backends.pytorch.surrogates import Surrogate
 from msc.backends.pytorch.surrogates.atan import SURROGATE as DEFAULT_SURROGATE
-from msc.backends.pytorch.synapses import Statistics, apply_ops, normalise, observe, per_channel, with_sign
+from msc.backends.pytorch.synapses import (
+    Statistics,
+    apply_ops,
+    normalise,
+    normalise_by_own,
+    observe,
+    per_channel,
+    with_sign,
+)
 from msc.ir.graph import components, cyclic_projections
 from msc.ir.network import Model, Network, NormKind, Projection, Sign
 from msc.ir.neurons import InputKind, Source
@@ -150,9 +158,9 @@ class SpikingNetwork(nn.Module):
         gamma = weights[projection.norm_key("gamma")]
         if not self.training:
             return normalise(norm, gamma, self._running(projection), current)
-        statistics = observe(norm, current)
+        normalised, statistics = normalise_by_own(norm, gamma, current)
         self._follow(projection, statistics)
-        return normalise(norm, gamma, statistics, current)
+        return normalised
 
     def _step(
         self,

@@ -62,7 +62,9 @@ def advance(neuron: Neuron, state: State, current: Tensor, surrogate: Surrogate)
             assert_never(neuron)
     spikes = Spike.apply(membrane, neuron.v_threshold, surrogate)
     assert isinstance(spikes, Tensor)
-    return spikes, (torch.where(spikes.detach() > 0, neuron.v_reset, membrane), synaptic)
+    fired = spikes.detach()
+    kept = membrane * (1 - fired)
+    return spikes, (kept + neuron.v_reset * fired if neuron.v_reset else kept, synaptic)
 
 
 def advance_all(neuron: Neuron, currents: Tensor, steps: int, surrogate: Surrogate) -> Tensor:

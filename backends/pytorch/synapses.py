@@ -66,6 +66,15 @@ def normalise(norm: Norm, gamma: Tensor, statistics: Statistics, current: Tensor
     return per_channel(gamma, rank) * centred / per_channel((variance + norm.eps).sqrt(), rank)
 
 
+def normalise_by_own(norm: Norm, gamma: Tensor, current: Tensor) -> tuple[Tensor, Statistics]:
+    """Normalise `current` [N, C, ...] by its own statistics, through which gradients flow; returns both."""
+    if norm.kind is NormKind.SCALE:
+        statistics = observe(norm, current)
+        return normalise(norm, gamma, statistics, current), statistics
+    result, mean, inverse = torch.native_batch_norm(current, gamma, None, None, None, True, 0.0, norm.eps)
+    return result, (mean, (inverse.square().reciprocal() - norm.eps).clamp(min=0))
+
+
 def per_channel(values: Tensor, rank: int) -> Tensor:
     """Shape [C] values so that they broadcast over tensors that end in [C, ...] of `rank` axes."""
     return values.reshape(-1, *([1] * (rank - 1)))

@@ -1,4 +1,4 @@
-"""scikit-learn's embedded handwritten digits: 1797 real 8x8 grey images (UCI "Optical Recognition", test part)."""
+"""scikit-learn's embedded handwritten digits: 1797 real 8x8 grey images (UCI, optical recognition)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ class Digits:
 
         values, labels = load_digits(return_X_y=True)
         images = (values / values.max()).astype(np.float32).reshape(-1, 1, 8, 8)
-        train_inputs, test_inputs, train_labels, test_labels = train_test_split(
-            images,
-            labels.astype(np.int64),
+        labels = labels.astype(np.int64)
+        train, test = train_test_split(
+            np.arange(len(labels)),
             test_size=_TEST_SHARE,
             shuffle=True,
             stratify=labels,
             random_state=_SPLIT_SEED,
         )
-        return Split(self.name, InputKind.STATIC, 10, train_inputs, train_labels, test_inputs, test_labels)
+        return Split(
+            self.name, InputKind.STATIC, 10, images[train], labels[train], images[test], labels[test]
+        )
 
 
 DATASET = Digits()
