@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from math import inf, nextafter
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
 from msc.backends.nir.nodes import Fields, Node
 from msc.ir.network import Population
@@ -51,44 +50,48 @@ def current_factor(neuron: Neuron, profile: str) -> float:
 
 def neuron_node(population: Population, shape: Shape, profile: str) -> Node:
     """Make the NIR node of a population: every parameter an array of the full shape."""
-    neuron = population.neuron
-
-    def full(value: float | np.float32, dtype: type = np.float32) -> NDArray[Any]:
-        return np.full(shape, value, dtype)
-
-    def firing(spiking: LIF | IF | CubaLIF) -> Fields:
-        return {
-            "v_threshold": full(strict_threshold(spiking.v_threshold)),
-            "v_reset": full(spiking.v_reset),
-        }
-
-    def leaky(tau: float, v_leak: float) -> Fields:
-        return {
-            "tau": full(seconds(tau), np.float64),
-            "r": full(tau if profile == "rt" else 1.0),
-            "v_leak": full(v_leak),
-        }
+    values = _parameters(population.neuron, profile)
 
     def fields() -> Fields:
-        match neuron:
-            case LIF():
-                return {**leaky(neuron.tau, neuron.v_leak), **firing(neuron)}
-            case LI():
-                return leaky(neuron.tau, neuron.v_leak)
-            case IF():
-                return {"r": full(1 / DT_S), **firing(neuron)}
-            case CubaLIF():
-                return {
-                    "tau_syn": full(seconds(neuron.tau_syn), np.float64),
-                    "tau_mem": full(seconds(neuron.tau_mem), np.float64),
-                    "r": full(neuron.tau_mem),
-                    "v_leak": full(neuron.v_leak),
-                    "w_in": full(neuron.tau_syn),
-                    **firing(neuron),
-                }
-            case Source():
-                raise AssertionError("a source is NIR's Input")
-            case _:
-                assert_never(neuron)
+        return {
+            name: np.full(shape, value, np.float64 if name.startswith("tau") else np.float32)
+            for name, value in values.items()
+        }
 
-    return Node(type(neuron).__name__, fields, {"population": population.name})
+    return Node(type(population.neuron).__name__, fields, {"population": population.name})
+
+
+def _parameters(neuron: Neuron, profile: str) -> dict[str, float | np.float32]:
+    """Name NIR's parameters of a neuron, time constants in seconds."""
+    match neuron:
+        case LIF():
+            return {**_leaky(neuron, profile), **_firing(neuron)}
+        case LI():
+            return _leaky(neuron, profile)
+        case IF():
+            return {"r": 1 / DT_S, **_firing(neuron)}
+        case CubaLIF():
+            return {
+                "tau_syn": seconds(neuron.tau_syn),
+                "tau_mem": seconds(neuron.tau_mem),
+                "r": neuron.tau_mem,
+                "v_leak": neuron.v_leak,
+                "w_in": neuron.tau_syn,
+                **_firing(neuron),
+            }
+        case Source():
+            raise AssertionError("a source is NIR's Input")
+        case _:
+            assert_never(neuron)
+
+
+def _leaky(neuron: LIF | LI, profile: str) -> dict[str, float | np.float32]:
+    return {
+        "tau": seconds(neuron.tau),
+        "r": neuron.tau if profile == "rt" else 1.0,
+        "v_leak": neuron.v_leak,
+    }
+
+
+def _firing(neuron: LIF | IF | CubaLIF) -> dict[str, float | np.float32]:
+    return {"v_threshold": strict_threshold(neuron.v_threshold), "v_reset": neuron.v_reset}

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The simulators that run artefacts, one file each, found by their `SIMULATOR`."""

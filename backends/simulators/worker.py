@@ -17,6 +17,18 @@ from numpy.typing import NDArray
 from msc.backends.simulators.contracts import NirSimulator
 
 _POLL_SECONDS = 0.5
+# What simulators raise where they refuse a network; anything else ends the process, which is told.
+REFUSALS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def main(module: str, threads: int) -> None:
@@ -66,9 +78,9 @@ def _serve(simulator: NirSimulator, request: Mapping[str, Any]) -> dict[str, Any
     if reason is not None:
         return {"cannot": reason}
     frames = np.load(request["frames"])
-    try:  # the boundary to code that is not ours: whatever it raises is its refusal
+    try:
         spikes = run_graph(simulator, graph, frames, request["timesteps"])
-    except Exception as error:
+    except REFUSALS as error:
         text = " ".join(str(error).split())
         return {"cannot": f"{type(error).__name__}: {text}"[:500]}
     arrays: dict[str, Any] = {f"array{i}": array for i, array in enumerate(spikes.values())}
