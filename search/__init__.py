@@ -1,0 +1,1 @@
+"""Which network: genomes, the spaces they come from, their lowering to the IR, training and data."""
