@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TypeVar, cast
+from typing import TypeGuard, TypeVar, cast
 
 from msc.ir.errors import Problem
 
@@ -76,7 +76,7 @@ class Reader:
     def number(self, name: str, low: float, high: float, default: float, above: bool = False) -> float:
         """Read a finite number in low..high (above low if `above`)."""
         value = self._take(name, default, False)
-        number = float(value) if _is_number(value) and abs(cast(float, value)) < 1e300 else float("nan")
+        number = float(value) if _is_number(value) and abs(value) < 1e300 else float("nan")
         if not isfinite(number) or not low <= number <= high or (above and number == low):
             span = f"above {low:g}" if above else f"at least {low:g}"
             self.wrong(name, f"is {_shown(value)}", f"give a number {span} and at most {high:g}")
@@ -85,11 +85,12 @@ class Reader:
 
     def choice(self, name: str, options: tuple[T, ...], default: T | None = None) -> T:
         """Read one of some values."""
-        value = self._take(name, options[0] if default is None else default, default is None)
-        if type(value) is not type(options[0]) or value not in options:
+        first = next(iter(options))
+        value = self._take(name, first if default is None else default, default is None)
+        if type(value) is not type(first) or value not in options:
             listed = ", ".join(str(option) for option in options)
             self.wrong(name, f"is {_shown(value)}", f"use {'one of: ' if len(options) > 1 else ''}{listed}")
-            return options[0]
+            return first
         return cast(T, value)
 
     def finish(self) -> None:
@@ -127,7 +128,7 @@ class Reader:
         return value
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
