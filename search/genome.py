@@ -66,9 +66,9 @@ def parse_genome(data: bytes, where: str) -> Genome:
     seed = reader.integer("seed", 0, _SEED_LIMIT, default=0)
     reader.finish()
     raise_all(GenomeError, reader.problems)
-    genome = Genome(name, genes, skeleton, seed)
-    raise_all(GenomeError, [Problem(f"{where}, {p.where}", p.what, p.fix) for p in space.misfits(genome)])
-    return genome
+    misfits = space.misfits(genes, skeleton)
+    raise_all(GenomeError, [Problem(f"{where}, {p.where}", p.what, p.fix) for p in misfits])
+    return Genome(name, genes, skeleton, seed)
 
 
 def dump_genome(genome: Genome) -> bytes:

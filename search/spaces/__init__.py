@@ -15,7 +15,7 @@ from msc.ir.neurons import LIF
 from msc.ir.ops import Op
 from msc.search.genome import Genome
 from msc.search.reading import Reader
-from msc.search.skeleton import Dale, Recurrence
+from msc.search.skeleton import Dale, Recurrence, Skeleton
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Space(Protocol):
         """Draw genes uniformly."""
         ...
 
-    def misfits(self, genome: Genome) -> tuple[Problem, ...]:
+    def misfits(self, genes: Any, skeleton: Skeleton) -> tuple[Problem, ...]:
         """List where genes and skeleton, each fine by itself, make no network together."""
         ...
 

@@ -103,7 +103,7 @@ class MseNas:
         )
         return MseNasGenes(drawn, int(rng.integers(1, 4)), int(rng.integers(1, 3)))
 
-    def misfits(self, genome: Genome) -> tuple[Problem, ...]:
+    def misfits(self, genes: MseNasGenes, skeleton: Skeleton) -> tuple[Problem, ...]:
         """Find nothing: every list of layers fits every skeleton that is valid by itself."""
         return ()
 

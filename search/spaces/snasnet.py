@@ -17,7 +17,7 @@ from msc.ir.neurons import LIF
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op
 from msc.search.genome import Genome
 from msc.search.reading import Reader
-from msc.search.skeleton import Dale, Recurrence
+from msc.search.skeleton import Dale, Recurrence, Skeleton
 from msc.search.spaces import Blueprint, PlannedPopulation, PlannedProjection
 
 NODES = 4
@@ -66,10 +66,10 @@ class Snasnet:
                 cell[source][target] = int(rng.integers(0, 5))
         return SnasnetGenes(tuple(tuple(row) for row in cell))
 
-    def misfits(self, genome: Genome) -> tuple[Problem, ...]:
+    def misfits(self, genes: SnasnetGenes, skeleton: Skeleton) -> tuple[Problem, ...]:
         """Refuse maps too small for the average pools between and after the cells."""
-        pool = genome.skeleton.pool or 1
-        side = min(genome.skeleton.input_shape[1:])
+        pool = skeleton.pool or 1
+        side = min(skeleton.input_shape[1:])
         if side // 2 // pool >= 1:
             return ()
         return (
