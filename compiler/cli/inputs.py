@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -43,7 +44,7 @@ def load_genome(path: str) -> Genome:
     """Read a genome file; refuses folders and other artefacts by name."""
     from msc.search import genome
 
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         raise UsageError.of(path, "is a folder", "give a genome file; artefacts are not read back yet")
     if Path(path).suffix in (".nir", ".safetensors", ".npy", ".npz"):
         raise UsageError.of(
@@ -80,12 +81,17 @@ def load(path: str, weights: str | None) -> Loaded:
 
 def load_input(path: str, model: Model) -> NDArray[Any]:
     """Read the input of a model from a .npy file, checked against its source."""
+    import numpy as np
+
     from msc.compiler.cli.arrays import read_array
     from msc.ir.errors import Problem
     from msc.ir.neurons import Source
     from msc.ir.simulate import InputError, input_frames
 
     inputs = read_array(path)
+    if inputs.dtype == np.float64:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            inputs = inputs.astype(np.float32)
     source = model.network.source.neuron
     assert isinstance(source, Source)
     try:

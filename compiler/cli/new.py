@@ -75,8 +75,15 @@ def parse_shape(text: str) -> tuple[int, ...]:
 
 
 def _draw(space: Space = Space.MSE_NAS, seed: int = 0, **skeleton: Any) -> Genome:
+    from msc.compiler.cli.failures import UsageError
     from msc.search.generate import new_genome
+    from msc.search.skeleton import MOST_LAYERS
 
+    layers = skeleton.get("layers")
+    if layers is not None and space is Space.SNASNET:
+        raise UsageError.of(f"--layers {layers}", "space snasnet has two cells and no layers", "leave it out")
+    if layers is not None and not 0 <= layers <= MOST_LAYERS:
+        raise UsageError.of(f"--layers {layers}", f"is not from 0 to {MOST_LAYERS}", "give fewer layers")
     return new_genome(space.value, seed, **skeleton)
 
 
