@@ -9,7 +9,9 @@ def main() -> None:
     """Run `msc` with the process's arguments and exit with its code."""
     try:
         from msc.compiler.cli.app import run_app
+        from msc.compiler.cli.interrupts import keep_interrupts
 
+        keep_interrupts()
         code = run_app()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -41,15 +41,12 @@ def options(
     """Take the options that come before a command."""
 
 
-for _name, _command in (
-    ("new", new.new),
-    ("show", show.show),
-    ("compile", compile.compile_command),
-    ("run", run.run),
-    ("verify", verify.verify),
-    ("demo", demo.demo),
-):
-    app.command(_name)(guarded(_command))
+app.command("new")(guarded(new.new))
+app.command("show")(guarded(show.show))
+app.command("compile")(guarded(compile.compile_command))
+app.command("run")(guarded(run.run))
+app.command("verify")(guarded(verify.verify))
+app.command("demo")(guarded(demo.demo))
 app.command("doctor")(doctor.doctor)  # not guarded: it must work where what guarding imports is missing
 
 

@@ -100,3 +100,26 @@ def test_ctrl_c_while_a_folder_is_overwritten(genome: Path, tmp_path: Path) -> N
     assert result.returncode == INTERRUPTED, result.stderr
     assert os.listdir(tmp_path / "out") == ["network.nir"]
     assert (tmp_path / "out" / "network.nir").read_text() == "old"
+
+
+def test_ctrl_c_in_a_finaliser_is_not_lost(tmp_path: Path) -> None:
+    """Python prints a KeyboardInterrupt raised in `__del__` and goes on; the command must still end."""
+    code = (
+        "import os, signal, time\n"
+        "from msc.ir import files\n"
+        "class Dying:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(1)\n"
+        "def slow(path, data):\n"
+        "    Dying()\n"
+        "    time.sleep(30)\n"
+        "files.write_atomic = slow\n"
+        "from msc.compiler.cli import main\nmain()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "new", "-o", "g.json"],
+        capture_output=True, text=True, cwd=tmp_path, env=environment(), timeout=25,
+    )  # fmt: skip
+    assert result.returncode == INTERRUPTED
+    assert result.stderr.splitlines() == ["interrupted"]
