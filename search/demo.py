@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from math import prod
@@ -18,7 +18,7 @@ from msc.backends.pytorch.artefact import open_artefact
 from msc.backends.verification import Verification, verify_on
 from msc.backends.weights import write_weights
 from msc.compiler.driver import Artefact, compile_model, find_target
-from msc.ir.files import write_folder_atomic
+from msc.ir.files import FileError, write_folder_atomic
 from msc.ir.graph import cyclic_projections, update_order
 from msc.ir.network import Model, Sign
 from msc.ir.shapes import neuron_count, population_shapes
@@ -27,6 +27,7 @@ from msc.search.data import Split
 from msc.search.data.digits import digits
 from msc.search.genome import Genome, parse_genome
 from msc.search.lower import require_connected
+from msc.search.motifs import motifs
 from msc.search.readout import class_scores
 from msc.search.train import Epoch, Settings, Trained, train_network
 
@@ -65,12 +66,15 @@ def run_demo(
     echo: Callable[[str], None] = print,
     progress: Callable[[str], None] = lambda _: None,
     settings: Settings = SETTINGS,
+    on: Sequence[str] | None = None,
 ) -> DemoResult:
     """Train, compile, verify, and write everything into `folder`, all of it or nothing.
 
-    `echo` is told the findings, line by line, at most 80 columns wide; `progress` what is going on.
-    Raises FileError where the folder cannot be written (a non-empty one without `force`).
+    `echo` is told the findings, line by line, at most 80 columns wide; `progress` what is going on. `on`
+    names the simulators to verify on (None: all there are). Raises FileError where the folder cannot be
+    written; a non-empty one without `force` is refused before anything is done.
     """
+    _refuse_occupied(folder, force)
     text = files("msc.search").joinpath("genomes", _GENOME).read_bytes()
     genome = parse_genome(text, _GENOME)
     network = require_connected(genome).network
@@ -91,6 +95,7 @@ def run_demo(
         trained.model,
         split.test_inputs[:VERIFIED_DIGITS],
         network.timesteps,
+        on,
         progress=lambda name: progress(f"verifying on {name}"),
     )
     for line in _verification_report(verification):
@@ -104,10 +109,19 @@ def run_demo(
     )
 
 
+def _refuse_occupied(folder: Path, force: bool) -> None:
+    """Refuse a folder that is in use before a minute is spent on training."""
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise FileError.of(str(folder), "the folder is not empty", "choose another one or add --force")
+
+
 def _opening(genome: Genome, model: Model, split: Split) -> Iterator[str]:
     network = model.network
     inhibitory = sum(p.sign is Sign.INHIBITORY for p in network.projections)
     yield f"genome     {_GENOME}, {genome.space}, {genome_hash(genome)[:12]}"
+    layers = [motifs()[layer.motif] for layer in genome.genes.layers if layer.motif]
+    text = ", ".join(f"{motif.code} ({motif.title})" for motif in layers)
+    yield from wrap(f"layers     {text}", WIDTH, subsequent_indent=" " * 11)
     yield (
         f"network    {len(network.populations) - 1} populations, {neuron_count(network)} neurons, "
         f"{len(network.projections)} projections,"
@@ -136,6 +150,9 @@ def _training_report(trained: Trained, settings: Settings, held_out: int, second
         if name in trained.test.rates:
             rate, neurons = trained.test.rates[name], prod(shapes[name])
             yield f"{name:{width}}  {neurons:>8}  {rate:>6.1%}  {rate * neurons * steps:>16.1f}"
+    spikes = sum(rate * prod(shapes[name]) * steps for name, rate in trained.test.rates.items())
+    total = neuron_count(network)
+    yield f"{'all':{width}}  {total:>8}  {spikes / total / steps:>6.1%}  {spikes:>16.1f}"
     yield ""
 
 

@@ -17,7 +17,9 @@ from msc.compiler.initialise import random_model
 from msc.ir.network import Model, Network
 from msc.ir.neurons import LI, InputKind
 from msc.search.data import Split
+from msc.search.genome import Genome
 from msc.search.health import TrainError, check_alive, check_finite, check_fit
+from msc.search.lower import require_connected
 from msc.search.readout import class_scores
 from msc.search.schedule import warmup_cosine
 
@@ -71,6 +73,27 @@ class Trained:
     def accuracy(self) -> float:
         """The share of held-out samples classified correctly."""
         return self.test.accuracy
+
+
+def train(
+    genome: Genome,
+    split: Split,
+    *,
+    epochs: int,
+    batch: int,
+    seed: int,
+    progress: Callable[[Epoch], None] | None = None,
+) -> Trained:
+    """Lower a genome and train its network; raises as `require_connected` and `train_network` do."""
+    network = require_connected(genome).network
+    assert network is not None
+    if genome.skeleton.classes != split.classes:
+        raise TrainError.of(
+            "genome classes",
+            f"is {genome.skeleton.classes}, the data set {split.name} has {split.classes}",
+            f"make the genome with --classes {split.classes}",
+        )
+    return train_network(network, split, Settings(epochs, batch, seed), progress)
 
 
 def train_network(

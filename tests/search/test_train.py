@@ -16,10 +16,11 @@ from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op
 from msc.ir.verify import verify_model
 from msc.search.data import Split
 from msc.search.data.digits import digits
+from msc.search.generate import new_genome
 from msc.search.health import TrainError, check_finite
 from msc.search.readout import class_scores
 from msc.search.schedule import warmup_cosine
-from msc.search.train import Epoch, Settings, Trained, evaluate, train_network
+from msc.search.train import Epoch, Settings, Trained, evaluate, train, train_network
 from tests.requires import require
 
 CONV: tuple[Op, ...] = (Conv2d(6, (3, 3), (1, 1), (1, 1)),)
@@ -193,3 +194,9 @@ def test_the_learning_rate_rises_then_falls_to_zero() -> None:
     assert factors[55] == pytest.approx(0.5)
     assert factors[-1] < 0.001
     assert warmup_cosine(0, 1, 0) == 1
+
+
+def test_a_genome_of_other_classes_is_refused(split: Split) -> None:
+    genome = new_genome(input_shape=(1, 8, 8), classes=20, channels=2, layers=1)
+    with pytest.raises(TrainError, match="genome classes: is 20, the data set digits has 10; make"):
+        train(genome, split, epochs=1, batch=32, seed=0)

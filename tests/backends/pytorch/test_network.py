@@ -10,17 +10,26 @@ from hypothesis import strategies as st
 
 from msc.backends.pytorch import SpikingNetwork
 from msc.ir.network import Model, Network
-from msc.ir.neurons import LI
+from msc.ir.neurons import LI, InputKind, Source
 from msc.ir.shapes import weight_shapes
 from msc.ir.simulate import InputError, simulate
 from msc.ir.verify import InvalidNetworkError
+from tests import networks as shared
 from tests.backends.pytorch.examples import FIXTURES, NORMED, chain, draw, dyadic_weights, networks
+from tests.dyadic import sample_input, steps_of
+from tests.strategies import models
 
 
 def executor(model: Model) -> SpikingNetwork:
     network = SpikingNetwork(model.network).eval()
     network.load_weights(model.weights)
     return network
+
+
+def simulated_steps(network: Network) -> int | None:
+    source = network.source.neuron
+    assert isinstance(source, Source)
+    return steps_of(network) if source.kind is InputKind.STATIC else None
 
 
 def assert_as_reference(model: Model, inputs: np.ndarray, network: SpikingNetwork, steps: int | None) -> None:
@@ -44,6 +53,28 @@ def test_float32_equals_the_reference_on_dyadic_weights(name: str, seed: int) ->
     trace = simulate(model, inputs, model.network.timesteps)
     assert any(0 < s.mean() < 1 for s in trace.spikes.values())
     assert_as_reference(model, inputs, executor(model), model.network.timesteps)
+
+
+@pytest.mark.parametrize("name", shared.NETWORKS)
+def test_float32_equals_the_reference_on_every_shared_fixture(name: str) -> None:
+    model = shared.NETWORKS[name]
+    inputs = sample_input(model.network)
+    steps = simulated_steps(model.network)
+    assert_as_reference(model, inputs, executor(model), steps)
+
+
+@pytest.mark.parametrize("name", shared.NORMED)
+def test_float64_equals_the_reference_on_shared_fixtures_with_norms(name: str) -> None:
+    model = shared.NORMED[name]
+    inputs = sample_input(model.network)
+    assert_as_reference(model, inputs, executor(model).double(), simulated_steps(model.network))
+
+
+@settings(max_examples=50)
+@given(models())
+def test_any_shared_dyadic_model_equals_the_reference(model: Model) -> None:
+    inputs = sample_input(model.network)
+    assert_as_reference(model, inputs, executor(model), simulated_steps(model.network))
 
 
 @pytest.mark.parametrize("name", NORMED)

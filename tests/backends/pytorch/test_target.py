@@ -17,14 +17,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
+from msc.backends.pytorch.artefact import open_artefact
 from msc.backends.pytorch.identifiers import MODULE_NAMES, Identifiers
 from msc.backends.pytorch.source import generate, identifiers
 from msc.backends.pytorch.target import TARGET
 from msc.ir.network import Model, Network, Population
-from msc.ir.neurons import IF, LIF, Source
+from msc.ir.neurons import IF, LIF, InputKind, Source
 from msc.ir.ops import Flatten, Linear
 from msc.ir.simulate import simulate
+from tests import networks as shared
 from tests.backends.pytorch.examples import FIXTURES, chain, conv, draw, dyadic_weights, networks, project
+from tests.dyadic import sample_input, steps_of
 
 RUN = """
 import json, sys
@@ -68,6 +71,18 @@ def test_the_files_alone_compute_what_the_reference_does(tmp_path: Path, name: s
     for neuron in neurons:
         np.testing.assert_array_equal(found[f"of_{called[neuron]}"], trace.spikes[neuron], err_msg=neuron)
     assert any(0 < spikes.mean() < 1 for spikes in trace.spikes.values())
+
+
+@pytest.mark.parametrize("name", shared.NETWORKS)
+def test_every_shared_fixture_becomes_a_module(name: str) -> None:
+    model = shared.NETWORKS[name]
+    inputs, steps = sample_input(model.network), steps_of(model.network)
+    static = model.network.source.neuron.kind is InputKind.STATIC  # type: ignore[union-attr]
+    module = open_artefact(TARGET.emit(model, {}))
+    with torch.no_grad():
+        found = module(torch.from_numpy(inputs), *([steps] if static else [])).numpy()
+    expected = simulate(model, inputs, steps if static else None).outputs
+    np.testing.assert_array_equal(found, expected)
 
 
 def imported(model: Model, folder: Path) -> nn.Module:
