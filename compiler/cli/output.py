@@ -58,7 +58,7 @@ def destination(named: str | None, default: str) -> str:
 def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
     """Lay rows out in columns as wide as their content, numbers to the right; the last column is wrapped.
 
-    A line is at most `WIDTH` characters wide where the columns before the last leave 12 for that one.
+    A line is at most `WIDTH` characters wide where the columns before the last leave 8 for that one.
     """
     cells = [[str(cell) for cell in row] for row in rows]
     numeric = [
@@ -67,7 +67,7 @@ def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
     widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
     last = len(headers) - 1
     start = sum(widths[:last]) + 2 * last
-    widths[last] = min(widths[last], max(WIDTH - start, 12))
+    widths[last] = min(widths[last], max(WIDTH - start, 8))
     lines: list[str] = []
     for row in (list(headers), *cells):
         wrapped = _wrap(row[last], widths[last])
