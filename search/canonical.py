@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from msc.ir.hashing import network_hash
 from msc.search.genome import FORMAT, VERSION, Genome
-from msc.search.lower import Lowered, lower
+from msc.search.lower import Lowered, dead_genes, lower
 from msc.search.spaces import find_space
 
 
@@ -19,11 +19,10 @@ def canonical(genome: Genome) -> Genome:
     genome only loses its unread genes.
     """
     space = find_space(genome.space)
-    lowered = lower(genome)
-    genome = space.without(genome, _dead_genes(lowered))
-    if lowered.network is None:
-        return genome
-    identity = network_hash(lowered.network)
+    identity = _hash_of(lower(genome))
+    if identity is None:
+        return space.without(genome, frozenset())
+    genome = space.without(genome, dead_genes(genome))
     while True:
         same = (g for g in space.simpler(genome) if _hash_of(lower(g)) == identity)
         simpler = next(same, None)
@@ -47,13 +46,3 @@ def genome_hash(genome: Genome) -> str:
 
 def _hash_of(lowered: Lowered) -> str | None:
     return None if lowered.network is None else network_hash(lowered.network)
-
-
-def _dead_genes(lowered: Lowered) -> frozenset[str]:
-    """Name the genes all of whose projections were dropped (none of a disconnected genome)."""
-    if lowered.network is None:
-        return frozenset()
-    asked = find_space(lowered.genome.space).blueprint(lowered.genome)
-    dead = {d.name for d in lowered.dropped}
-    alive = {p.gene for p in asked.projections if not {p.source, p.target} & dead}
-    return frozenset(p.gene for p in asked.projections if p.gene and p.gene not in alive)

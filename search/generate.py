@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from msc.ir.errors import MscError
-from msc.ir.neurons import InputKind
+from msc.ir.errors import MscError, Problem, raise_all
+from msc.ir.neurons import LIF, InputKind
 from msc.search.canonical import canonical
 from msc.search.genome import Genome, dump_genome, parse_genome
 from msc.search.lower import lower
-from msc.search.skeleton import Skeleton, fitting_reductions
+from msc.search.skeleton import MOST_LAYERS, Dale, Recurrence, Skeleton, fitting_reductions
 from msc.search.spaces import find_space
 
 _TRIES = 1000
 
 
 class GenerationError(MscError):
-    """No connected genome was found."""
+    """Genomes cannot be drawn as asked, or none that was drawn is connected."""
 
 
 def new_genome(
@@ -33,14 +32,19 @@ def new_genome(
     channels: int | None = None,
     layers: int = 6,
     timesteps: int = 4,
-    **others: Any,
+    neuron: LIF | None = None,
+    dale: Dale | None = None,
+    recurrence: Recurrence | None = None,
+    hidden: int | None = None,
+    pool: int | None = None,
 ) -> Genome:
     """Draw a random connected genome in canonical form; the same arguments give the same genome.
 
-    Reductions stand at layers 1, 3, 5 below the layer count while the map stays at least 2 wide. Others of
-    the skeleton (`dale`, `recurrence`, `hidden`, `pool`, `neuron`) keep the space's defaults unless given.
-    Raises GenomeError for a skeleton out of range, GenerationError where all draws are disconnected.
+    Reductions stand at layers 1, 3, 5 below the layer count while the map stays at least 2 wide. What is
+    None has the space's default; `layers` counts in space mse-nas only. Raises GenomeError for a skeleton
+    out of range, GenerationError for a seed or layers out of range and where all draws are disconnected.
     """
+    _check_draw(seed, layers)
     chosen = find_space(space)
     has_layers = chosen.layer_count(chosen.draw(np.random.default_rng(0), 1)) is not None
     wanted = tuple(index for index in (1, 3, 5) if index < layers) if has_layers else ()
@@ -49,14 +53,14 @@ def new_genome(
         input_shape,
         classes,
         votes,
-        channels if channels is not None else 48,
+        48 if channels is None else channels,
         timesteps,
         fitting_reductions(wanted, input_shape) if min(input_shape) > 0 else (),
-        others.get("neuron", chosen.neuron),
-        others.get("dale", chosen.dale),
-        others.get("recurrence", chosen.recurrence),
-        others.get("hidden", None if has_layers else 1024),
-        others.get("pool", None if has_layers else 2),
+        neuron or chosen.neuron,
+        dale or chosen.dale,
+        recurrence or chosen.recurrence,
+        1024 if hidden is None and not has_layers else hidden,
+        2 if pool is None and not has_layers else pool,
     )
     rng = np.random.default_rng(seed)
     for _ in range(_TRIES):
@@ -73,20 +77,30 @@ def from_genome(
 ) -> Genome:
     """Put the same genes on another input shape or class count.
 
-    Reductions that would make the new map narrower than 2 are left out. Raises GenomeError where the new
-    skeleton is out of range.
+    All else stays, the seed too. On another height or width, reductions that would make the map narrower
+    than 2 are left out. Raises GenomeError where the new skeleton is out of range.
     """
     skeleton = genome.skeleton
-    shape = input_shape or skeleton.input_shape
+    shape = skeleton.input_shape if input_shape is None else input_shape
     changed = replace(
         skeleton,
         input_shape=shape,
         classes=skeleton.classes if classes is None else classes,
         reductions=skeleton.reductions
-        if input_shape is None
+        if shape[1:] == skeleton.input_shape[1:]
         else fitting_reductions(skeleton.reductions, shape),
     )
     return _checked(replace(genome, skeleton=changed))
+
+
+def _check_draw(seed: int, layers: int) -> None:
+    """Refuse what cannot be drawn from, listing both offenders."""
+    problems: list[Problem] = []
+    if seed < 0:
+        problems.append(Problem(f"seed {seed}", "is below 0", "give an integer from 0"))
+    if not 0 <= layers <= MOST_LAYERS:
+        problems.append(Problem(f"layers {layers}", "is out of range", f"give 0 to {MOST_LAYERS}"))
+    raise_all(GenerationError, problems)
 
 
 def _checked(genome: Genome) -> Genome:

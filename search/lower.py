@@ -11,7 +11,7 @@ from msc.ir.graph import cyclic_projections, digraph, downstream, live_populatio
 from msc.ir.network import Network, Norm, NormKind, Population, Projection, Sign
 from msc.ir.neurons import Source
 from msc.ir.ops import Conv2d, Linear
-from msc.ir.shapes import neuron_count, weight_shapes
+from msc.ir.shapes import neuron_count, population_shapes, weight_shapes
 from msc.search.genome import Genome, GenomeError
 from msc.search.skeleton import Dale, Recurrence
 from msc.search.spaces import Blueprint, PlannedProjection, find_space
@@ -50,24 +50,28 @@ class Lowered:
 def lower(genome: Genome) -> Lowered:
     """Lower a genome to its live network, listing what is dropped; genomes that are equal lower equally.
 
-    Dead genes are zeroed and twin populations ordered first, so that names do not depend on what does not
-    matter. Raises GenomeError where the network would be too large to handle.
+    Twin populations are brought into one order first (also in the blueprint), so that names do not depend on
+    what does not matter. Raises GenomeError where the network would be too large to handle.
     """
     space = find_space(genome.space)
-    asked = space.blueprint(genome)
-    live = _live(asked, genome)
-    dead = frozenset(
-        p.gene for p in asked.projections if p.gene and not {p.source, p.target} <= live
-    ) - frozenset(p.gene for p in asked.projections if p.gene and {p.source, p.target} <= live)
-    tidy = space.without(genome, dead)
-    blueprint = space.blueprint(tidy)
-    live = _live(blueprint, tidy)
+    arranged = space.arranged(genome, dead_genes(genome))
+    blueprint = space.blueprint(arranged)
+    live = _live(blueprint, arranged)
+    dropped = tuple(_dropped(blueprint, arranged))
     if not live:
-        return Lowered(genome, asked, None, {}, tuple(_dropped(asked, genome)))
+        return Lowered(genome, blueprint, None, {}, dropped)
     names = _names(blueprint, live)
-    network = _network(blueprint, tidy, names)
+    network = _network(blueprint, arranged, names)
     _check_size(network)
-    return Lowered(genome, blueprint, network, names, tuple(_dropped(asked, genome)))
+    return Lowered(genome, blueprint, network, names, dropped)
+
+
+def dead_genes(genome: Genome) -> frozenset[str]:
+    """Name the genes all of whose projections are dropped, by path (of a disconnected genome: all)."""
+    asked = find_space(genome.space).blueprint(genome)
+    live = _live(asked, genome)
+    alive = {p.gene for p in asked.projections if {p.source, p.target} <= live}
+    return frozenset(p.gene for p in asked.projections if p.gene and p.gene not in alive)
 
 
 def require_connected(genome: Genome) -> Lowered:
@@ -90,7 +94,7 @@ def cut(lowered: Lowered) -> Problem:
     return Problem(
         "genome",
         f"is disconnected: excitation from the input ends at {last}, nothing excites {waiting}",
-        "give an op of the layer's `in` slot a value other than 0, or draw another genome with msc new",
+        "join them by a gene other than 0, or draw another genome with msc new",
     )
 
 
@@ -185,11 +189,15 @@ def _dropped(blueprint: Blueprint, genome: Genome) -> Iterable[Dropped]:
 
 def _check_size(network: Network) -> None:
     weights = sum(prod(shape) for shape in weight_shapes(network).values())
+    shapes = population_shapes(network)
     for what, count, most in (
+        ("input values", prod(shapes[network.source.name]), _MOST_NEURONS),
         ("weights", weights, _MOST_WEIGHTS),
         ("neurons", neuron_count(network), _MOST_NEURONS),
     ):
         if count > most:
             raise GenomeError.of(
-                "skeleton", f"makes a network of {count:,} {what}, more than {most:,}", "use fewer channels"
+                "skeleton",
+                f"makes a network of {count:,} {what}, more than {most:,}",
+                "use fewer channels or a smaller input",
             )

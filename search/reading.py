@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import TypeGuard, TypeVar, cast
 
@@ -9,6 +10,7 @@ from msc.ir.errors import Problem
 
 T = TypeVar("T", str, int)
 _SHOWN = 40  # characters of a wrong value that a message repeats
+_LISTED = 20  # unknown fields of one object that are told one by one
 
 
 class Reader:
@@ -30,6 +32,11 @@ class Reader:
         """Note a problem of the field `name` ("" for the object itself)."""
         path = f"{self._path}.{name}" if self._path and name else self._path or name
         self.problems.append(Problem(f"{self._where}, {path}" if path else self._where, what, fix))
+
+    def sound(self, path: str) -> bool:
+        """Whether no problem was noted so far with the field at this path of the file or its entries."""
+        place = re.compile(re.escape(f"{self._where}, {path}") + r"(\[\d+\])?")
+        return not any(place.fullmatch(problem.where) for problem in self.problems)
 
     def has(self, name: str) -> bool:
         """Whether the field is there."""
@@ -94,10 +101,15 @@ class Reader:
         return cast(T, value)
 
     def finish(self) -> None:
-        """Note every field that nothing has read."""
-        for name in sorted(set(self._data) - self._used):
-            known = ", ".join(sorted(self._used))
-            self.wrong(name[:_SHOWN], "is an unknown field", f"remove it; known here: {known}")
+        """Note every field that nothing has read (of very many, the first ones and how many there are)."""
+        unknown = sorted(set(self._data) - self._used)
+        known = ", ".join(sorted(self._used))
+        for name in unknown[:_LISTED]:
+            shown = repr(name[:_SHOWN])
+            plain = shown[1:-1] if name else shown
+            self.wrong(plain, "is an unknown field", f"remove it; known here: {known}")
+        if len(unknown) > _LISTED:
+            self.wrong("", f"has {len(unknown)} unknown fields in all", f"remove them; known here: {known}")
 
     def _take(self, name: str, default: object, required: bool = True) -> object:
         self._used.add(name)

@@ -82,7 +82,7 @@ def read_skeleton(reader: Reader, space: Space, genes: Any) -> Skeleton:
         reader.integer("hidden", 1, 65_536, 1024) if layers is None else None,
         reader.integer("pool", 1, 64, 2) if layers is None else None,
     )
-    if layers is not None and len(shape) == 3 and reader.given:
+    if layers is not None and reader.sound("skeleton.reductions"):
         _check_reductions(reader, skeleton, layers)
     reader.finish()
     return skeleton
@@ -135,18 +135,19 @@ def _read_neuron(reader: Reader, default: LIF) -> LIF:
 
 
 def _check_reductions(reader: Reader, skeleton: Skeleton, layers: int) -> None:
+    """Note reductions out of order, beyond the layers or beyond the map, as far as those are known."""
     reductions = skeleton.reductions
     if list(reductions) != sorted(set(reductions)):
         reader.wrong("reductions", f"is {list(reductions)[:20]}", "list each layer once, in ascending order")
     for i, index in enumerate(reductions):
-        if index >= layers:
+        if index >= layers and reader.sound("genes") and reader.sound("genes.layers"):
             reader.wrong(
                 f"reductions[{i}]",
                 f"names layer {index}, there are {layers} layers",
                 "use an index below that",
             )
     side = max(skeleton.input_shape[1:])
-    for i in range(len(reductions)):
+    for i in range(len(reductions) if reader.sound("skeleton.input_shape") else 0):
         if side < 2:
             reader.wrong(
                 f"reductions[{i}]",

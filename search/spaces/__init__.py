@@ -105,6 +105,10 @@ class Space(Protocol):
         """Lay the genome out as populations and projections."""
         ...
 
+    def arranged(self, genome: Genome, dropped: frozenset[str]) -> Genome:
+        """Exchange twins where that brings the genes not in `dropped` into the order that `without` keeps."""
+        ...
+
     def without(self, genome: Genome, dropped: frozenset[str]) -> Genome:
         """Zero every gene that is not read, and those whose paths are in `dropped`; order twins."""
         ...

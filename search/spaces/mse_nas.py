@@ -16,7 +16,7 @@ from msc.ir.errors import Problem
 from msc.ir.neurons import LIF
 from msc.ir.ops import Conv2d, Flatten, Linear, Op, Scale, SumPool2d
 from msc.search.genome import Genome
-from msc.search.motifs import IN, Motif, motifs
+from msc.search.motifs import IN, Motif, Slot, motifs
 from msc.search.reading import Reader
 from msc.search.skeleton import MOST_LAYERS, Dale, Recurrence, Skeleton
 from msc.search.spaces import Blueprint, PlannedPopulation, PlannedProjection
@@ -127,27 +127,35 @@ class MseNas:
         groups = {layer.group: _title(layer) for layer in layers} | {"head": "head"}
         return Blueprint(tuple(populations), tuple(projections), groups)
 
-    def without(self, genome: Genome, dropped: frozenset[str]) -> Genome:
-        """Zero unread and dropped genes; order twins (not under `loop`, whose one delay tells them apart)."""
-        symmetric = genome.skeleton.recurrence is Recurrence.SYNAPTIC
+    def arranged(self, genome: Genome, dropped: frozenset[str]) -> Genome:
+        """Exchange twins where that makes the layer's live genes greater."""
+        recurrence = genome.skeleton.recurrence
         layers = tuple(
-            _normalised(layer, i, dropped, symmetric) for i, layer in enumerate(genome.genes.layers)
+            _mirrored(layer) if _reversed(_zeroed(layer, i, dropped), recurrence) else layer
+            for i, layer in enumerate(genome.genes.layers)
         )
         return replace(genome, genes=replace(genome.genes, layers=layers))
 
+    def without(self, genome: Genome, dropped: frozenset[str]) -> Genome:
+        """Zero unread and dropped genes; order twins (not those that a delay under `loop` tells apart)."""
+        recurrence = genome.skeleton.recurrence
+        zeroed = (_zeroed(layer, i, dropped) for i, layer in enumerate(genome.genes.layers))
+        layers = tuple(_mirrored(layer) if _reversed(layer, recurrence) else layer for layer in zeroed)
+        return replace(genome, genes=replace(genome.genes, layers=layers))
+
     def simpler(self, genome: Genome) -> Iterator[Genome]:
-        """Propose smaller g1 and g2, and for each layer every motif of a smaller number."""
+        """Propose for each layer the smaller motifs that have its slots, then smaller g1 and g2."""
         genes: MseNasGenes = genome.genes
-        for g1 in range(1, genes.g1):
-            yield replace(genome, genes=replace(genes, g1=g1))
-        for g2 in range(1, genes.g2):
-            yield replace(genome, genes=replace(genes, g2=g2))
         for i, layer in enumerate(genes.layers):
             for number in range(layer.motif):
                 carried = _carried_over(layer, number)
                 if carried is not None:
                     layers = (*genes.layers[:i], carried, *genes.layers[i + 1 :])
                     yield replace(genome, genes=replace(genes, layers=layers))
+        for g1 in range(1, genes.g1):
+            yield replace(genome, genes=replace(genes, g1=g1))
+        for g2 in range(1, genes.g2):
+            yield replace(genome, genes=replace(genes, g2=g2))
 
 
 def _existing(genes: MseNasGenes, skeleton: Skeleton) -> list[_Layer]:
@@ -212,24 +220,44 @@ def _title(layer: _Layer) -> str:
     return "stem" if layer.motif is None else f"{layer.motif.code}, {layer.motif.title}"
 
 
-def _normalised(layer: LayerGenes, index: int, dropped: frozenset[str], symmetric: bool) -> LayerGenes:
+def _zeroed(layer: LayerGenes, index: int, dropped: frozenset[str]) -> LayerGenes:
+    """Zero the genes that the motif does not read and those whose paths are in `dropped`."""
     read = len(motifs()[layer.motif].slots) if layer.motif else 0
     ops = tuple(
         op if i < read and f"genes.layers[{index}].ops[{i}]" not in dropped else 0
         for i, op in enumerate(layer.ops)
     )
-    if layer.motif and symmetric:
-        slots = ops[:read]
-        ops = (*max(slots, motifs()[layer.motif].swapped(slots)), *ops[read:])
     return LayerGenes(layer.motif, ops)
 
 
+def _mirrored(layer: LayerGenes) -> LayerGenes:
+    """Exchange the twins of a layer's motif."""
+    read = len(motifs()[layer.motif].slots)
+    return LayerGenes(layer.motif, (*motifs()[layer.motif].swapped(layer.ops[:read]), *layer.ops[read:]))
+
+
+def _reversed(live: LayerGenes, recurrence: Recurrence) -> bool:
+    """Whether the twins of a layer (its dead genes zeroed) stand in the order that canonical form avoids.
+
+    Twins that excite or inhibit each other differ under `loop`: one of the two directions is delayed.
+    """
+    motif = motifs().get(live.motif)
+    if motif is None or _mirrored(live).ops <= live.ops:
+        return False
+    joined = {slot for slot, op in zip(motif.slots, live.ops, strict=False) if op}
+    mutual = any(Slot(a, b) in joined and Slot(b, a) in joined for a, b in motif.twins)
+    return recurrence is Recurrence.SYNAPTIC or not mutual
+
+
 def _carried_over(layer: LayerGenes, number: int) -> LayerGenes | None:
-    """Express a layer's projections in another motif's slots; None where one of them has no slot there."""
+    """Express a layer's projections in another motif's slots; None where one of them has no slot there.
+
+    `layer` must have been stripped of dead genes: what is left needs its slots.
+    """
     target = motifs()[number].slots if number else ()
     genes = dict(zip(motifs()[layer.motif].slots, layer.ops, strict=False))
     used = {slot: op for slot, op in genes.items() if op}
-    if number and not used.keys() <= set(target):
+    if not used.keys() <= set(target):
         return None
     ops = tuple(used.get(slot, 0) for slot in target)
     return LayerGenes(number, (*ops, *[0] * (SLOTS - len(ops))))

@@ -105,6 +105,10 @@ class Snasnet:
         groups = {"cell1": "cell 1", "cell2": "cell 2", "hidden": "hidden layer", "head": "head"}
         return Blueprint(populations, tuple(projections), groups)
 
+    def arranged(self, genome: Genome, dropped: frozenset[str]) -> Genome:
+        """Change nothing: a cell has no twins."""
+        return genome
+
     def without(self, genome: Genome, dropped: frozenset[str]) -> Genome:
         """Zero the entries whose projections are dropped in both cells."""
         cell = tuple(
