@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from math import prod
@@ -83,7 +84,8 @@ def run_demo(
     for line in _opening(genome, Model(network), split):
         echo(line)
     started = perf_counter()
-    trained = train_network(network, split, settings, lambda epoch: progress(_epoch_line(epoch)))
+    with _one_thread():
+        trained = train_network(network, split, settings, lambda epoch: progress(_epoch_line(epoch)))
     for line in _training_report(trained, settings, len(split.test_labels), perf_counter() - started):
         echo(line)
     progress("compiling")
@@ -113,6 +115,20 @@ def _refuse_occupied(folder: Path, force: bool) -> None:
     """Refuse a folder that is in use before a minute is spent on training."""
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise FileError.of(str(folder), "the folder is not empty", "choose another one or add --force")
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    """Compute on one thread: the same weights on any machine, and no stall where a core is busy.
+
+    Threads of one small operation wait for each other, which costs more than they save.
+    """
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def _opening(genome: Genome, model: Model, split: Split) -> Iterator[str]:
