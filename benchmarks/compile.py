@@ -54,11 +54,12 @@ def measured(command: list[str]) -> tuple[float, int, str]:
 
 def run_case(folder: Path, layers: int, channels: int, repeats: int) -> dict[str, float]:
     """Measure one genome: msc and the bare library alternate, medians are compared."""
-    msc = [sys.executable, "-m", "msc.compiler.cli"]
+    msc = [str(Path(sys.executable).with_name("msc"))]
     genome, weights, out = folder / "genome.json", folder / "weights.safetensors", folder / "out"
     options = ["--layers", str(layers), "--channels", str(channels), "--seed", "0"]
     subprocess.run([*msc, "new", *options, "-o", str(genome)], check=True, stdout=subprocess.DEVNULL)
-    write_random_weights(genome, weights)
+    # In a process of its own: a child starts with the peak memory of the one it was forked from.
+    subprocess.run([sys.executable, __file__, "--write-weights", str(genome), str(weights)], check=True)
     compile_ = [
         *msc,
         "compile",
@@ -120,12 +121,18 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--write-weights", nargs=2, type=Path, metavar=("GENOME", "FILE"), help=argparse.SUPPRESS
+    )
     arguments = parser.parse_args()
+    if arguments.write_weights:
+        write_random_weights(*arguments.write_weights)
+        return
     result: dict[str, object] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": {name: version(name) for name in ("msc-snn", "nir", "h5py", "numpy")},
     }
-    helps = [measured([sys.executable, "-m", "msc.compiler.cli", "--help"])[0] for _ in range(5)]
+    helps = [measured([str(Path(sys.executable).with_name("msc")), "--help"])[0] for _ in range(5)]
     result["help_s"] = round(statistics.median(helps), 3)
     for case, layers, channels in (("cifar_6x48", 6, 48), ("small_3x16", 3, 16)):
         with tempfile.TemporaryDirectory() as folder:
