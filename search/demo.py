@@ -81,18 +81,16 @@ def run_demo(
     network = require_connected(genome).network
     assert network is not None
     split = digits()
-    for line in _opening(genome, Model(network), split):
-        echo(line)
+    _tell(echo, _opening(genome, Model(network), split))
     started = perf_counter()
     with _one_thread():
         trained = train_network(network, split, settings, lambda epoch: progress(_epoch_line(epoch)))
-    for line in _training_report(trained, settings, len(split.test_labels), perf_counter() - started):
-        echo(line)
+    held_out = len(split.test_labels)
+    _tell(echo, _training_report(trained, settings, held_out, perf_counter() - started))
     progress("compiling")
     artefacts = {name: compile_model(lambda: trained.model, find_target(name), {}) for name in _TARGETS}
     agrees, artefact_accuracy = _try_artefact(artefacts["pytorch"], split, trained)
-    for line in _artefact_report(artefacts, agrees, artefact_accuracy, len(split.test_labels)):
-        echo(line)
+    _tell(echo, _artefact_report(artefacts, agrees, artefact_accuracy, held_out))
     verification = verify_on(
         trained.model,
         split.test_inputs[:VERIFIED_DIGITS],
@@ -100,15 +98,16 @@ def run_demo(
         on,
         progress=lambda name: progress(f"verifying on {name}"),
     )
-    for line in _verification_report(verification):
-        echo(line)
+    _tell(echo, _verification_report(verification))
     made = _files(text, genome, trained.model, artefacts, verification)
     write_folder_atomic(folder, made, force)
-    for line in _closing(folder, made):
+    _tell(echo, _closing(folder, made))
+    return DemoResult(folder, trained.accuracy, artefact_accuracy, agrees, held_out, verification)
+
+
+def _tell(echo: Callable[[str], None], lines: Iterator[str]) -> None:
+    for line in lines:
         echo(line)
-    return DemoResult(
-        folder, trained.accuracy, artefact_accuracy, agrees, len(split.test_labels), verification
-    )
 
 
 def _refuse_occupied(folder: Path, force: bool) -> None:
