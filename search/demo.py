@@ -91,12 +91,9 @@ def run_demo(
     artefacts = {name: compile_model(lambda: trained.model, find_target(name), {}) for name in _TARGETS}
     agrees, artefact_accuracy = _try_artefact(artefacts["pytorch"], split, trained)
     _tell(echo, _artefact_report(artefacts, agrees, artefact_accuracy, held_out))
+    shown, steps = split.test_inputs[:VERIFIED_DIGITS], network.timesteps
     verification = verify_on(
-        trained.model,
-        split.test_inputs[:VERIFIED_DIGITS],
-        network.timesteps,
-        on,
-        progress=lambda name: progress(f"verifying on {name}"),
+        trained.model, shown, steps, on, progress=lambda n: progress(f"verifying on {n}")
     )
     _tell(echo, _verification_report(verification))
     made = _files(text, genome, trained.model, artefacts, verification)
