@@ -93,6 +93,8 @@ def run_demo(
     _tell(echo, _artefact_report(artefacts, agrees, artefact_accuracy, held_out))
     shown, steps = split.test_inputs[:VERIFIED_DIGITS], network.timesteps
     verification = verify_on(
+        trained.model, shown, steps, on, progress=lambda name: progress(f"verifying on {name}")
+    )
         trained.model, shown, steps, on, progress=lambda n: progress(f"verifying on {n}")
     )
     _tell(echo, _verification_report(verification))
