@@ -95,8 +95,6 @@ def run_demo(
     verification = verify_on(
         trained.model, shown, steps, on, progress=lambda name: progress(f"verifying on {name}")
     )
-        trained.model, shown, steps, on, progress=lambda n: progress(f"verifying on {n}")
-    )
     _tell(echo, _verification_report(verification))
     made = _files(text, genome, trained.model, artefacts, verification)
     write_folder_atomic(folder, made, force)
