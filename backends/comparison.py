@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +58,15 @@ def compare(
     found: Mapping[str, NDArray],  # type: ignore[type-arg]
     order: Sequence[str],
     margins: Margins,
+    exact: bool = False,
 ) -> Difference | None:
     """Compare what a simulator shows with the reference; None where every value is the same.
 
     `order` lists the populations that matter, in update order. Where all of them are visible, a sample is
     excused if its causally first difference (step, then order) lies within the rounding bound; else if
     the reference came within the bound in some population at or before that step. A membrane (LI) differs
-    only beyond the bound. Raises ValueError where shapes differ or the output is missing.
+    only beyond the bound. Where the arithmetic is `exact` nothing is excused. Raises ValueError where
+    shapes differ or the output is missing.
     """
     visible = [name for name in order if name in found]
     if reference.output not in found:
@@ -76,7 +78,8 @@ def compare(
     count = sum(int(mask.sum()) for mask in masks.values())
     if not count:
         return None
-    masks = {name: _beyond(name, mask, reference, found, margins) for name, mask in masks.items()}
+    if not exact:
+        masks = {name: _beyond(name, mask, reference, found, margins) for name, mask in masks.items()}
     complete = len(visible) == len(order)
     firsts = _firsts(masks)
     judged = [
@@ -85,6 +88,8 @@ def compare(
         else _judge_blind(place, order, margins)
         for place in firsts
     ]
+    if exact:
+        judged = [replace(first, bound=0.0, excused=False) for first in judged]
     return _summary(judged, count, reference.output)
 
 

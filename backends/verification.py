@@ -18,6 +18,7 @@ from msc.backends.simulators.contracts import CannotRunError, NirSimulator, Simu
 from msc.backends.simulators.workers import Workers
 from msc.compiler.contracts import CompileError
 from msc.compiler.driver import compile_model
+from msc.compiler.initialise.exactness import is_exact
 from msc.compiler.registry import choose, discover
 from msc.ir.graph import live_populations, update_order
 from msc.ir.network import Model
@@ -62,7 +63,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify_on` found; `rate`: the reference's mean output; `varies`: samples' outputs differ."""
+    """What `verify_on` found.
+
+    `rate`: the reference's mean output; `varies`: samples' outputs differ; `exact`: float32 rounds nowhere on
+    this model and input, so that no difference at all was excused.
+    """
 
     results: tuple[Result, ...]
     samples: int
@@ -70,6 +75,7 @@ class Verification:
     rate: float
     varies: bool
     membrane: bool = False
+    exact: bool = False
 
     @property
     def ok(self) -> bool:
@@ -88,12 +94,14 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """Make plain data.
 
-        {"ok", "samples", "timesteps", "output": {"rate", "varies", "alive"}, "results": [{"simulator",
-        "verdict": equal|differing|cannot, "ok", "populations", "reason": text or null, "difference": null or
-        {"population", "step", "sample", "count", "samples", "unexcused", "margin", "bound"}}]}
+        {"ok", "exact", "samples", "timesteps", "output": {"rate", "varies", "alive"}, "results":
+        [{"simulator", "verdict": equal|differing|cannot, "ok", "populations", "reason": text or null,
+        "difference": null or {"population", "step", "sample", "count", "samples", "unexcused", "margin",
+        "bound"}}]}
         """
         return {
             "ok": self.ok,
+            "exact": self.exact,
             "samples": self.samples,
             "timesteps": self.timesteps,
             "output": {"rate": self.rate, "varies": self.varies, "alive": self.alive},
@@ -184,18 +192,19 @@ def verify_on(
     chosen = {name: known[choose("simulator", name, tuple(known))] for name in names}
     reference = simulate(model, inputs, timesteps)
     margins = Margins(model, inputs, timesteps)
+    exact = is_exact(model, inputs, len(reference.outputs))
     with Workers(seconds) if workers is None else nullcontext(workers) as pool:
         runner = _Runner(model, inputs, timesteps, pool)
         results: list[Result] = []
         for simulator in chosen.values():
             if progress is not None:
                 progress(simulator.name)
-            results.append(_result(simulator, runner, reference, margins))
+            results.append(_result(simulator, runner, reference, margins, exact))
     outputs = reference.outputs
     varies = bool((outputs != outputs[:, :1]).any())
     membrane = isinstance(model.network.population(model.network.output).neuron, LI)
     return Verification(
-        tuple(results), outputs.shape[1], len(outputs), float(outputs.mean()), varies, membrane
+        tuple(results), outputs.shape[1], len(outputs), float(outputs.mean()), varies, membrane, exact
     )
 
 
@@ -214,14 +223,14 @@ def run_on(
     return Trace(model.network.output, dict(values))
 
 
-def _result(simulator: Simulator, runner: _Runner, reference: Trace, margins: Margins) -> Result:
+def _result(simulator: Simulator, runner: _Runner, reference: Trace, margins: Margins, exact: bool) -> Result:
     try:
         found = runner.run(simulator)
     except CannotRunError as error:
         return Result(simulator.name, Verdict.CANNOT, reason=_one_line(simulator.name, error))
     order = _visible_order(runner.model)
     try:
-        difference = compare(reference, found, order, margins)
+        difference = compare(reference, found, order, margins, exact)
     except ValueError as error:
         return Result(simulator.name, Verdict.CANNOT, reason=str(error))
     verdict = Verdict.EQUAL if difference is None else Verdict.DIFFERING

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2, prod
+from math import ceil, frexp, log2, prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from msc.ir.network import Array, Model, Network, Projection
+from msc.ir.network import Array, Model, Network, Population, Projection
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, InputKind, Neuron, Source
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes, projection_shapes
@@ -50,10 +52,54 @@ def cells_before(network: Network, projection: Projection, shapes: dict[str, Sha
     return cells
 
 
-def bits_needed(model: Model) -> dict[str, float]:
+def is_exact(model: Model, inputs: NDArray[Any], steps: int) -> bool:
+    """Whether float32 computes this model on these inputs without any rounding, in whatever order it sums.
+
+    Then zero differing spikes can be demanded (design, section 6.1). Sufficient, not necessary: no norms,
+    time constants of 2 steps, gains that are powers of two, inputs that are multiples of 1/16 in [-1, 1], and
+    all values within 24 bits.
+    """
+    values = np.asarray(inputs, np.float64)
+    on_grid = bool(np.all(np.abs(values) <= 1) and np.all(values * 2**_INPUT_BITS % 1 == 0))
+    binary = any(
+        isinstance(p.neuron, Source) and p.neuron.kind is InputKind.EVENTS for p in model.network.populations
+    )
+    return (
+        (on_grid or binary)
+        and all(_is_dyadic_neuron(p, model.network) for p in model.network.populations)
+        and all(_is_dyadic_projection(p) for p in model.network.projections)
+        and max(bits_needed(model, steps).values()) <= BUDGET_BITS
+    )
+
+
+def _is_dyadic_neuron(population: Population, network: Network) -> bool:
+    match population.neuron:
+        case Source():
+            return True
+        case LIF() as neuron:
+            return neuron.tau == 2 and _is_power_of_two(neuron.r)
+        case LI() as neuron:
+            return neuron.tau == 2 and _is_power_of_two(neuron.r) and not network.out_of(population.name)
+        case IF() as neuron:
+            return _is_power_of_two(neuron.r)
+        case CubaLIF() as neuron:
+            gains = _is_power_of_two(neuron.r) and _is_power_of_two(neuron.w_in)
+            return neuron.tau_syn == neuron.tau_mem == 2 and gains
+
+
+def _is_dyadic_projection(projection: Projection) -> bool:
+    averages = [op for op in projection.ops if isinstance(op, AvgPool2d)]
+    return projection.norm is None and all(_is_power_of_two(prod(op.kernel)) for op in averages)
+
+
+def _is_power_of_two(value: float) -> bool:
+    return abs(frexp(value)[0]) == 0.5
+
+
+def bits_needed(model: Model, steps: int | None = None) -> dict[str, float]:
     """Bits that the values of each population span: partial sums, current and membrane over all T steps."""
     network = model.network
-    steps = network.timesteps or 8
+    steps = steps or network.timesteps or 8
     shapes = population_shapes(network)
     needed: dict[str, float] = {}
     for population in network.populations:

@@ -7,8 +7,8 @@ import pytest
 
 from msc.compiler.initialise import draw_input, dyadic_model, random_model
 from msc.compiler.initialise.dyadic import DyadicError
-from msc.compiler.initialise.exactness import BUDGET_BITS, array_grid, bits_needed
-from msc.ir.network import Network, Norm, NormKind, Population, Projection, Sign
+from msc.compiler.initialise.exactness import BUDGET_BITS, array_grid, bits_needed, is_exact
+from msc.ir.network import Model, Network, Norm, NormKind, Population, Projection, Sign
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, InputKind, Source
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, SumPool2d
 from msc.ir.simulate import simulate
@@ -127,3 +127,18 @@ def test_inputs_are_dyadic_reproducible_and_differ_between_samples(kind):
     assert 0 <= x.min() < x.max() <= 1
     batch = 0 if kind is InputKind.STATIC else 1
     assert not np.array_equal(np.take(x, 0, batch), np.take(x, 1, batch))
+
+
+def test_exactness_is_recognised_and_withdrawn():
+    model = dyadic_model(network(InputKind.EVENTS), seed=0)
+    x = draw_input(model.network.source.neuron, 5, 3, 5)
+    assert is_exact(model, x, 5)
+    assert not is_exact(model, x, 40)
+    third = {**model.weights, "stem/bias": np.full(6, 1 / 3, np.float32)}
+    assert not is_exact(Model(model.network, third), x, 5)
+    assert not is_exact(random_model(network(InputKind.EVENTS), seed=0), x, 5)
+    still = dyadic_model(network(), seed=0)
+    pixels = draw_input(still.network.source.neuron, 5, 3, 5)
+    assert is_exact(still, pixels, 5)
+    assert not is_exact(still, pixels * np.float32(0.3), 5)
+    assert not is_exact(still, pixels * 2, 5)

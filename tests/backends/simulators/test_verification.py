@@ -71,6 +71,24 @@ def test_a_difference_beyond_rounding_is_not_excused() -> None:
     )
 
 
+def test_nothing_is_excused_where_float32_is_exact() -> None:
+    """A flipped spike on the threshold would be excused as rounding; on dyadic weights nothing rounds."""
+    model = pair(1.0)
+    reference = simulate(model, INPUT)
+    found = {name: spikes.copy() for name, spikes in reference.spikes.items()}
+    found["a"][1, 0] = 1 - found["a"][1, 0]
+    difference = compare(reference, found, ["a", "out"], Margins(model, INPUT, None), exact=True)
+    assert difference is not None
+    assert (difference.unexcused, difference.margin, difference.bound) == (1, 0, 0)
+
+
+def test_verification_says_whether_it_excused_anything() -> None:
+    for name, models, exact in (("chain", NETWORKS, True), ("batch", NORMED, False)):
+        model = models[name]
+        found = verify_on(model, sample_input(model.network), None, ["pytorch"])
+        assert (found.exact, found.to_json()["exact"]) == (exact, exact)
+
+
 def test_the_causally_first_difference_decides_per_sample() -> None:
     """Sample 0 begins in a, on its threshold; sample 1 begins in out, half above its own."""
     difference = judged(pair(1.0), [("a", 2, 0), ("out", 2, 0), ("out", 1, 1), ("a", 2, 1)])
