@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -55,14 +55,13 @@ def write_bytes(graph: Graph) -> bytes:
     """
     import nir
 
-    with TemporaryDirectory(prefix="msc-nir-") as folder:
-        path = Path(folder) / "network.nir"
-        nir.write(path, _Writable(graph))  # type: ignore[arg-type]
-        check(path, graph)
-        return path.read_bytes()
+    file = BytesIO()  # no temporary file: a full device breaks HDF5 in ways that leave files behind
+    nir.write(file, _Writable(graph))  # type: ignore[arg-type]
+    check(file, graph)
+    return file.getvalue()
 
 
-def check(path: Path, graph: Graph) -> None:
+def check(path: Path | BytesIO, graph: Graph) -> None:
     """Compare every node and edge of a file with the graph, and run nir's type check on what was read.
 
     This is nir.read one node at a time: arrays are compared (weights in blocks) and then replaced by views
