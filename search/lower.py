@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from msc.ir.errors import MscError, Problem
-from msc.ir.graph import cyclic_projections, digraph, downstream, live_populations, upstream
+from msc.ir.graph import cyclic_projections, digraph, downstream, live_populations
 from msc.ir.network import Network, Norm, NormKind, Population, Projection, Sign
 from msc.ir.neurons import Source
 from msc.ir.ops import Conv2d, Linear
@@ -83,17 +83,20 @@ def require_connected(genome: Genome) -> Lowered:
 
 
 def cut(lowered: Lowered) -> Problem:
-    """Say between what the input and the head of a disconnected genome are cut apart."""
-    graph = _graph(lowered.blueprint, lowered.genome)
-    excited = digraph(graph, lambda p: p.sign is not Sign.INHIBITORY)
+    """Say between what the input and the head of a disconnected genome are cut apart.
+
+    That is: after which population excitation ends, and the next one that would have to pass it on.
+    """
+    excited = digraph(_graph(lowered.blueprint, lowered.genome), lambda p: p.sign is not Sign.INHIBITORY)
     reached = downstream(excited, "input")
-    needed = upstream(digraph(graph), "head")
-    order = ["input", *(p.name for p in lowered.blueprint.populations)]
-    last = [name for name in order if name in reached][-1]
-    waiting = next(name for name in order if name in needed and name not in reached)
+    group = {"input": "input"} | {p.name: p.group for p in lowered.blueprint.populations}
+    passing = {p.source for p in lowered.blueprint.projections if group[p.source] != group[p.target]}
+    order = list(group)
+    last = max(order.index(name) for name in reached)
+    waiting = next(name for name in order[last + 1 :] if name in passing or name == "head")
     return Problem(
         "genome",
-        f"is disconnected: excitation from the input ends at {last}, nothing excites {waiting}",
+        f"is disconnected: excitation from the input ends at {order[last]}, nothing excites {waiting}",
         "join them by a gene other than 0, or draw another genome with msc new",
     )
 
