@@ -12,7 +12,7 @@ from msc.search.canonical import canonical
 from msc.search.genome import Genome, dump_genome, parse_genome
 from msc.search.lower import lower
 from msc.search.skeleton import MOST_LAYERS, Dale, Recurrence, Skeleton, fitting_reductions
-from msc.search.spaces import find_space
+from msc.search.spaces import Space, find_space
 
 _TRIES = 1000
 
@@ -62,14 +62,7 @@ def new_genome(
         1024 if hidden is None and not has_layers else hidden,
         2 if pool is None and not has_layers else pool,
     )
-    rng = np.random.default_rng(seed)
-    for _ in range(_TRIES):
-        genome = _checked(Genome(space, chosen.draw(rng, layers), skeleton, seed))
-        if lower(genome).network is not None:
-            return canonical(genome)
-    raise GenerationError.of(
-        f"seed {seed}", f"{_TRIES} random genomes were all disconnected", "use another seed or fewer layers"
-    )
+    return canonical(_first_connected(chosen, skeleton, seed, layers))
 
 
 def from_genome(
@@ -106,3 +99,15 @@ def _check_draw(seed: int, layers: int) -> None:
 def _checked(genome: Genome) -> Genome:
     """Put a genome through the checks that a file goes through."""
     return parse_genome(dump_genome(genome), "genome")
+
+
+def _first_connected(space: Space, skeleton: Skeleton, seed: int, layers: int) -> Genome:
+    """Draw genes from the seed until the genome is connected."""
+    rng = np.random.default_rng(seed)
+    for _ in range(_TRIES):
+        genome = _checked(Genome(space.name, space.draw(rng, layers), skeleton, seed))
+        if lower(genome).network is not None:
+            return genome
+    raise GenerationError.of(
+        f"seed {seed}", f"{_TRIES} random genomes were all disconnected", "use another seed or fewer layers"
+    )
