@@ -145,9 +145,9 @@ def _kept(blueprint: Blueprint, names: dict[str, str]) -> list[PlannedProjection
 
 
 def _sign(plan: PlannedProjection, inhibitory: bool, dale: Dale) -> Sign:
-    """Apply the sign rule; the stem reads an input of any sign and stays free, ops without weights too."""
+    """Apply the sign rule; stem and head are free under every rule, as are ops without weights."""
     weighted = any(isinstance(op, Conv2d | Linear) for op in plan.ops)
-    if dale is Dale.NONE or plan.source == "input" or not weighted:
+    if dale is Dale.NONE or plan.source == "input" or plan.target == "head" or not weighted:
         return Sign.FREE
     if inhibitory:
         return Sign.INHIBITORY

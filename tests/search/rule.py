@@ -192,7 +192,7 @@ def _asked(skeleton: dict[str, Any], genes: dict[str, Any]) -> Iterator[dict[str
     neurons = skeleton["classes"] * skeleton["votes"]
     head = f"sum:{high}x{wide}/{high}x{wide}+0 scale:{factor!r} flat dense:{neurons}"
     for name in outputs[-1]:
-        yield _edge(name, "head", head, "excitatory" if dale == "strict" else "free", "-")
+        yield _edge(name, "head", head, "free", "-")
 
 
 def snasnet_edges(data: dict[str, Any]) -> frozenset[Edge] | None:
@@ -219,7 +219,7 @@ def snasnet_edges(data: dict[str, Any]) -> frozenset[Edge] | None:
     raw.append(_edge("cell1.n3", "cell2.n0", _conv(2 * width, 3) + " mean:2x2/2x2+0", outside))
     last = f"mean:{pool}x{pool}/{pool}x{pool}+0 flat dense:{skeleton['hidden']}"
     raw.append(_edge("cell2.n3", "hidden", last, outside, "-"))
-    raw.append(_edge("hidden", "head", f"dense:{skeleton['classes'] * skeleton['votes']}", outside, "-"))
+    raw.append(_edge("hidden", "head", f"dense:{skeleton['classes'] * skeleton['votes']}", "free", "-"))
     kept, alive = _finish(raw, skeleton["recurrence"])
     if not alive:
         return None

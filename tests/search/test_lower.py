@@ -131,8 +131,8 @@ def test_signs_and_norms(dale: str) -> None:
         f"{two}.A>{two}.B": (inside, "batch"),
         f"{two}.A>{two}.I": (inside, "batch"),
         f"{two}.I>{two}.A": inhibition,
-        f"{two}.A>head": (cross, "-"),
-        f"{two}.B>head": (cross, "-"),
+        f"{two}.A>head": ("free", "-"),
+        f"{two}.B>head": ("free", "-"),
     }
 
 
