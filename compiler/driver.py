@@ -99,6 +99,8 @@ def compile_model(
     model = load()
     verify_model(model)
     report: dict[str, Any] = {
+        "format": "msc.report",
+        "version": 1,
         "target": target.name,
         "options": chosen,
         "network_hash": network_hash(model.network),

@@ -125,9 +125,10 @@ def fitting_reductions(reductions: tuple[int, ...], shape: tuple[int, int, int])
 
 
 def _read_neuron(reader: Reader, default: LIF) -> LIF:
+    tau = reader.number("tau", 1, 1e6, default.tau)
     neuron = LIF(
-        reader.number("tau", 1, 1e6, default.tau),
-        reader.number("r", 1e-6, 1e6, default.r),
+        tau,
+        reader.number("r", 1e-6, 1e6, tau if default.r == default.tau else default.r),
         reader.number("v_threshold", 1e-6, 1e6, default.v_threshold),
     )
     reader.finish()

@@ -11,12 +11,13 @@ import numpy as np
 from msc.compiler.initialise.calibrate import calibrate
 from msc.compiler.initialise.exactness import BUDGET_BITS, bits_needed, cells_before, overhead_bits
 from msc.ir.errors import MscError, Problem, raise_all
-from msc.ir.network import Array, Model, Network
+from msc.ir.network import Array, Model, Network, Projection, Sign
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, Neuron, Source
 from msc.ir.ops import AvgPool2d, Op, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes
 
 _LARGEST = 15
+_LARGEST_INHIBITORY = 4  # weights of one sign do not cancel: larger ones silence their target
 _RESTING_GRID = 8  # v_reset and v_leak are multiples of 1/8
 
 
@@ -30,9 +31,10 @@ class _Dyadic:
 
     allowance: Mapping[str, float]
 
-    def draw(self, rng: np.random.Generator, shape: Shape, population: str) -> Array:
-        allowed = self.allowance[population]
-        largest = int(min(_LARGEST, max(1, allowed)))
+    def draw(self, rng: np.random.Generator, shape: Shape, projection: Projection) -> Array:
+        allowed = self.allowance[projection.target]
+        inhibitory = projection.sign is Sign.INHIBITORY
+        largest = int(min(_LARGEST_INHIBITORY if inhibitory else _LARGEST, max(1, allowed)))
         fan_in = prod(shape[1:])
         kept = min(fan_in, max(1, floor(allowed / largest)))
         values = rng.integers(1, largest + 1, (shape[0], fan_in)) * rng.choice([-1, 1], (shape[0], fan_in))

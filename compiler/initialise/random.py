@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from msc.compiler.initialise.calibrate import calibrate
-from msc.ir.network import Array, Model, Network
+from msc.ir.network import Array, Model, Network, Projection
 from msc.ir.ops import Shape
 
 
@@ -16,7 +16,7 @@ from msc.ir.ops import Shape
 class _Gaussian:
     """Weights N(0, 1 / fan-in); gains and biases are unrestricted."""
 
-    def draw(self, rng: np.random.Generator, shape: Shape, population: str) -> Array:
+    def draw(self, rng: np.random.Generator, shape: Shape, projection: Projection) -> Array:
         return (rng.standard_normal(shape, dtype=np.float32) / np.sqrt(prod(shape[1:]))).astype(np.float32)
 
     def gain(self, factor: float) -> float:
