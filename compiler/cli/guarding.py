@@ -12,6 +12,7 @@ from msc.compiler.cli import output
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+_SMALLER = "use fewer channels, a smaller input or fewer samples"
 
 P = ParamSpec("P")
 
@@ -29,6 +30,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt as error:
             output.note("interrupted")
             raise typer.Exit(INTERRUPTED) from error
+        except MemoryError as error:
+            output.note(f"memory: is not enough ({error or 'an allocation failed'}); {_SMALLER}")
+            raise typer.Exit(USER_MISTAKE) from error
         except ModuleNotFoundError as error:
             if error.name is None or error.name.split(".")[0] == "msc":
                 raise

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
+from msc.compiler.cli.guarding import guarded
 from tests.cli.calling import msc, refused
 
 COMPILE = ("--target", "nir", "-o", "out")
@@ -330,3 +332,17 @@ def test_mutated_genomes_never_crash(genome: Path, tmp_path: Path, number: int) 
     assert result.returncode in (0, 2), result.stderr
     assert "Traceback" not in result.stderr
     assert (tmp_path / "out").exists() == (result.returncode == 0)
+
+
+def test_too_little_memory_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """numpy is asked for more than any address space holds, as a network too wide for the machine would."""
+
+    def allocate() -> None:
+        np.zeros(2**59)
+
+    with pytest.raises(typer.Exit) as ended:
+        guarded(allocate)()
+    assert ended.value.exit_code == 2
+    told = capsys.readouterr().err.strip()
+    assert told.startswith("memory: is not enough (Unable to allocate")
+    assert told.endswith("use fewer channels, a smaller input or fewer samples")

@@ -2,7 +2,10 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -210,11 +213,22 @@ class TestWriteFolder:
             write_folder_atomic(tmp_path / "out", {name: b""})
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; run the tests as another user")
-def test_says_that_a_folder_is_not_writable(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Act as the user nobody where the tests run as root, who may write everywhere."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
     try:
-        with pytest.raises(FileError, match=r"permission denied\); change the permissions"):
-            write_atomic(tmp_path / "a", b"")
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        if root:
+            os.seteuid(0)
+
+
+def test_says_that_a_folder_is_not_writable() -> None:
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        with unprivileged(), pytest.raises(FileError, match=r"permission denied\); change the permissions"):
+            write_atomic(Path(folder) / "a", b"")
+        os.chmod(folder, 0o700)
