@@ -33,7 +33,7 @@ class PyTorch:
         network.load_weights(model.weights)
         network.eval()
         with torch.no_grad():
-            values = network.record(torch.from_numpy(np.ascontiguousarray(inputs, np.float32)), timesteps)
+            values = network.record(torch.from_numpy(np.array(inputs, np.float32)), timesteps)
         spiking = {p.name for p in model.network.populations if not isinstance(p.neuron, LI)}
         arrays = {name: tensor.numpy() for name, tensor in values.items()}
         return {name: a.astype(np.uint8) if name in spiking else a for name, a in arrays.items()}

@@ -55,7 +55,7 @@ def choose(target: str, on: str) -> tuple[str, ...]:
                 f"choose from: {', '.join(fitting)}",
             )
             for name in named
-            if name not in fitting
+            if name not in (*fitting, REFERENCE)  # naming the reference itself is no mistake
         ],
     )
     return named

@@ -188,3 +188,12 @@ def test_one_weights_spec_is_the_same_in_every_command(genome: Path, tmp_path: P
     other = ("compile", genome, "--target", "nir", "--weights", f"random:{seed + 1}", "-o", "other")
     assert msc(*other, folder=tmp_path).returncode == 0
     assert json.loads((tmp_path / "other" / "report.json").read_text())["weights_hash"] not in hashes
+
+
+def test_verify_takes_the_reference_by_name(genome: Path, tmp_path: Path) -> None:
+    result = msc("verify", genome, "--weights", "dyadic", "--on", "reference,pytorch", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[:2] for line in result.stdout.splitlines()[1:3]] == [
+        ["reference", "equal"],
+        ["pytorch", "equal"],
+    ]
