@@ -42,7 +42,7 @@ class Source:
     """The network's input, of `shape` (channels first) per step.
 
     `static`: the same analog frame at every step, data [B, *shape]. `analog` and `events`: one frame per
-    step, data [T, B, *shape]; event counts are clipped to {0, 1}.
+    step, data [T, B, *shape]; event counts (integers >= 0) are clipped to {0, 1}.
     """
 
     shape: tuple[int, ...]

@@ -41,33 +41,49 @@ class Trace:
         return self.spikes[self.output]
 
 
+def input_steps(source: Source, shape: tuple[int, ...], timesteps: int | None) -> int:
+    """Check the shape of an input, [B, *shape] for a static source, else [T, B, *shape]; returns T.
+
+    A static frame is shown for `timesteps`, other inputs bring their own T, which `timesteps` must not
+    contradict. Raises InputError.
+    """
+    static = source.kind is InputKind.STATIC
+    expected = ("B" if static else "T,B") + "".join(f",{n}" for n in source.shape)
+    leading = 1 if static else 2
+    if len(shape) != leading + len(source.shape) or shape[leading:] != source.shape:
+        raise InputError.of(
+            "input",
+            f"shape {list(shape)} does not fit the {source.kind.value} source",
+            f"give an array of shape [{expected}]",
+        )
+    if not all(shape):
+        raise InputError.of("input", "holds no samples or steps", f"give at least one, shape [{expected}]")
+    if static:
+        if timesteps is None or timesteps < 1:
+            raise InputError.of("input", "a static frame needs a number of time steps", "give timesteps >= 1")
+        return timesteps
+    if timesteps is not None and timesteps != shape[0]:
+        raise InputError.of("input", f"has {shape[0]} steps, not {timesteps}", f"give {timesteps} steps")
+    return shape[0]
+
+
 def input_frames(source: Source, inputs: NDArray[Any], timesteps: int | None) -> tuple[int, Floats]:
     """Check the input; returns T and the frames, [B, *shape] if the source is static, else [T, B, *shape].
 
-    Raises InputError where rank, shape, values or T do not fit.
+    Raises InputError where type, shape, values or T do not fit. Event counts are clipped to {0, 1}.
     """
-    where, rank = "input", len(source.shape) + (1 if source.kind is InputKind.STATIC else 2)
-    expected = ("B" if source.kind is InputKind.STATIC else "T,B") + "".join(f",{n}" for n in source.shape)
     if inputs.dtype.kind not in "fiub":
-        raise InputError.of(where, f"dtype {inputs.dtype} is not numeric", "save it as float32 or uint8")
-    if inputs.ndim != rank or inputs.shape[rank - len(source.shape) :] != source.shape:
-        raise InputError.of(
-            where,
-            f"shape {list(inputs.shape)} does not fit a {source.kind.value} source",
-            f"give an array of shape [{expected}]",
-        )
-    if not inputs.size:
-        raise InputError.of(where, "holds no samples or steps", f"give at least one, shape [{expected}]")
-    frames = inputs.astype(np.float32).astype(np.float64)
+        raise InputError.of("input", f"dtype {inputs.dtype} is not numeric", "save it as float32 or uint8")
+    steps = input_steps(source, inputs.shape, timesteps)
+    with np.errstate(over="ignore"):
+        frames = inputs.astype(np.float32).astype(np.float64)
     if not np.isfinite(frames).all():
-        raise InputError.of(where, "holds values that are not finite", "remove NaN and infinity")
-    if source.kind is InputKind.STATIC:
-        if timesteps is None or timesteps < 1:
-            raise InputError.of(where, "a static frame needs a number of time steps", "give timesteps >= 1")
-        return timesteps, frames
-    if timesteps is not None and timesteps != len(frames):
-        raise InputError.of(where, f"has {len(frames)} steps, not {timesteps}", f"give {timesteps} steps")
-    return len(frames), np.clip(frames, 0, 1).round() if source.kind is InputKind.EVENTS else frames
+        raise InputError.of("input", "holds values that are not finite", "remove NaN and infinity")
+    if source.kind is not InputKind.EVENTS:
+        return steps, frames
+    if ((frames < 0) | (frames % 1 != 0)).any():
+        raise InputError.of("input", "holds values that are no event counts", "give integers >= 0")
+    return steps, np.minimum(frames, 1)
 
 
 def simulate(

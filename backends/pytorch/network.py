@@ -26,7 +26,7 @@ from msc.ir.graph import components, cyclic_projections
 from msc.ir.network import Model, Network, NormKind, Projection, Sign
 from msc.ir.neurons import InputKind, Source
 from msc.ir.shapes import population_shapes, weight_shapes
-from msc.ir.simulate import InputError
+from msc.ir.simulate import InputError, input_steps
 from msc.ir.verify import verify, verify_model
 
 
@@ -113,25 +113,14 @@ class SpikingNetwork(nn.Module):
         source = self.network.source.neuron
         assert isinstance(source, Source)
         static = source.kind is InputKind.STATIC
-        rank = len(source.shape) + (1 if static else 2)
-        if x.ndim != rank or tuple(x.shape[rank - len(source.shape) :]) != source.shape or not x.numel():
-            expected = ",".join([*(["B"] if static else ["T", "B"]), *map(str, source.shape)])
-            raise InputError.of(
-                "input",
-                f"shape {list(x.shape)} does not fit a {source.kind.value} source",
-                f"give an array of shape [{expected}]",
-            )
+        shown = self.network.timesteps if static and timesteps is None else timesteps
+        steps = input_steps(source, tuple(x.shape), shown)
         x = x.to(self.float_type)
-        if static:
-            steps = self.network.timesteps if timesteps is None else timesteps
-            if steps is None or steps < 1:
-                raise InputError.of(
-                    "input", "a static frame needs a number of time steps", "give timesteps >= 1"
-                )
-            return steps, x.unsqueeze(0)
-        if timesteps is not None and timesteps != len(x):
-            raise InputError.of("input", f"has {len(x)} steps, not {timesteps}", f"give {timesteps} steps")
-        return len(x), x.clamp(0, 1).round() if source.kind is InputKind.EVENTS else x
+        if source.kind is not InputKind.EVENTS:
+            return steps, x.unsqueeze(0) if static else x
+        if bool(((x < 0) | (x != x.round())).any()):
+            raise InputError.of("input", "holds values that are no event counts", "give integers >= 0")
+        return steps, x.clamp(max=1)
 
     def _outside_current(
         self, name: str, weights: Mapping[str, Tensor], emitted: Mapping[str, Tensor], steps: int

@@ -81,17 +81,12 @@ def load(path: str, weights: str | None) -> Loaded:
 
 def load_input(path: str, model: Model) -> NDArray[Any]:
     """Read the input of a model from a .npy file, checked against its source."""
-    import numpy as np
-
     from msc.compiler.cli.arrays import read_array
     from msc.ir.errors import Problem
     from msc.ir.neurons import Source
     from msc.ir.simulate import InputError, input_frames
 
     inputs = read_array(path)
-    if inputs.dtype == np.float64:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
-            inputs = inputs.astype(np.float32)
     source = model.network.source.neuron
     assert isinstance(source, Source)
     try:

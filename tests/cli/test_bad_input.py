@@ -204,8 +204,8 @@ def test_files_that_hold_no_weights(genome: Path, tmp_path: Path, data: bytes) -
 
 
 INPUTS: dict[str, tuple[Any, str]] = {
-    "too few axes": (np.zeros((1, 8, 8)), "shape [1, 8, 8] does not fit a static source"),
-    "events": (np.zeros((4, 2, 1, 8, 8)), "shape [4, 2, 1, 8, 8] does not fit a static source"),
+    "too few axes": (np.zeros((1, 8, 8)), "shape [1, 8, 8] does not fit the static source"),
+    "events": (np.zeros((4, 2, 1, 8, 8)), "shape [4, 2, 1, 8, 8] does not fit the static source"),
     "other map": (np.zeros((2, 1, 9, 9)), "give an array of shape [B,1,8,8]"),
     "no samples": (np.zeros((0, 1, 8, 8)), "holds no samples"),
     "nan": (np.full((1, 1, 8, 8), np.nan), "not finite"),

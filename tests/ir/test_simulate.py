@@ -294,16 +294,19 @@ class TestInput:
     @pytest.mark.parametrize(
         ("network", "inputs", "timesteps", "message"),
         [
-            ("skip", np.ones((2, 6, 6)), 4, "input: shape [2, 6, 6] does not fit a static source; give an array of shape [B,2,6,6]"),
-            ("skip", np.ones((4, 1, 2, 6, 6)), 4, "input: shape [4, 1, 2, 6, 6] does not fit a static source; give an array of shape [B,2,6,6]"),
-            ("loop", np.ones((1, 2, 6, 6)), None, "input: shape [1, 2, 6, 6] does not fit a events source; give an array of shape [T,B,2,6,6]"),
-            ("loop", np.ones((4, 1, 2, 6, 5)), None, "input: shape [4, 1, 2, 6, 5] does not fit a events source; give an array of shape [T,B,2,6,6]"),
+            ("skip", np.ones((2, 6, 6)), 4, "input: shape [2, 6, 6] does not fit the static source; give an array of shape [B,2,6,6]"),
+            ("skip", np.ones((4, 1, 2, 6, 6)), 4, "input: shape [4, 1, 2, 6, 6] does not fit the static source; give an array of shape [B,2,6,6]"),
+            ("loop", np.ones((1, 2, 6, 6)), None, "input: shape [1, 2, 6, 6] does not fit the events source; give an array of shape [T,B,2,6,6]"),
+            ("loop", np.ones((4, 1, 2, 6, 5)), None, "input: shape [4, 1, 2, 6, 5] does not fit the events source; give an array of shape [T,B,2,6,6]"),
             ("loop", np.ones((4, 1, 2, 6, 6)), 5, "input: has 4 steps, not 5; give 5 steps"),
             ("loop", np.ones((0, 1, 2, 6, 6)), None, "input: holds no samples or steps; give at least one, shape [T,B,2,6,6]"),
             ("skip", np.ones((1, 2, 6, 6)), 0, "input: a static frame needs a number of time steps; give timesteps >= 1"),
             ("skip", np.ones((1, 2, 6, 6)), None, "input: a static frame needs a number of time steps; give timesteps >= 1"),
             ("skip", np.ones((1, 2, 6, 6), complex), 4, "input: dtype complex128 is not numeric; save it as float32 or uint8"),
             ("skip", np.array(["a"]), 4, "input: dtype <U1 is not numeric; save it as float32 or uint8"),
+            ("loop", np.full((4, 1, 2, 6, 6), 0.5), None, "input: holds values that are no event counts; give integers >= 0"),
+            ("loop", np.full((4, 1, 2, 6, 6), -1), None, "input: holds values that are no event counts; give integers >= 0"),
+            ("skip", np.full((1, 2, 6, 6), 1e300), 4, "input: holds values that are not finite; remove NaN and infinity"),
             ("skip", np.full((1, 2, 6, 6), np.nan), 4, "input: holds values that are not finite; remove NaN and infinity"),
         ],
     )  # fmt: skip

@@ -133,13 +133,16 @@ def test_parameters_carry_the_names_of_the_ir() -> None:
 def test_inputs_of_another_shape_are_refused() -> None:
     network = SpikingNetwork(chain())
     with pytest.raises(
-        InputError, match=r"input: shape \[3, 2, 6, 5\] does not fit a static source; give .*\[B,2,6,6\]"
+        InputError, match=r"input: shape \[3, 2, 6, 5\] does not fit the static source; give .*\[B,2,6,6\]"
     ):
         network(torch.zeros(3, 2, 6, 5))
     events = SpikingNetwork(FIXTURES["chain of events"])
     with pytest.raises(
-        InputError, match=r"does not fit a events source; give an array of shape \[T,B,2,6,6\]"
+        InputError, match=r"does not fit the events source; give an array of shape \[T,B,2,6,6\]"
     ):
         events(torch.zeros(3, 2, 6, 6))
     with pytest.raises(InputError, match="has 4 steps, not 3"):
         events(torch.zeros(4, 1, 2, 6, 6), timesteps=3)
+    for value in (0.5, -1.0):
+        with pytest.raises(InputError, match="holds values that are no event counts"):
+            events(torch.full((4, 1, 2, 6, 6), value))

@@ -215,9 +215,9 @@ def test_names_and_inputs_are_checked() -> None:
     model = NETWORKS["chain"]
     with pytest.raises(UnknownPartError, match="simulator brian: unknown; use one of: reference, pytorch, "):
         verify_on(model, sample_input(model.network), 4, ["brian"])
-    with pytest.raises(InputError, match="does not fit a static source"):
+    with pytest.raises(InputError, match="does not fit the static source"):
         verify_on(model, np.zeros((2, 3)), 4, ["pytorch"])
-    with pytest.raises(InputError, match="does not fit a static source"):
+    with pytest.raises(InputError, match="does not fit the static source"):
         run_on(model, np.zeros((2, 3)), 4, "nirtorch")
 
 
