@@ -16,7 +16,7 @@ from msc.search.genome import LIMIT_BYTES, GenomeError, dump_genome, load_genome
 from msc.search.skeleton import Dale, Recurrence
 from msc.search.spaces.mse_nas import LayerGenes, MseNasGenes
 from msc.search.spaces.snasnet import SnasnetGenes
-from tests.search.genomes import data_of, layer, random_genome, snasnet
+from tests.search.genomes import data_of, layer, mse, random_genome, snasnet
 
 MSE = data_of("mse-nas", {"layers": [layer("3: 1 2 1 1"), layer("0:")], "g1": 2, "g2": 1}, reductions=[1])
 CELL = data_of("snasnet", {"cell": [[0, 3, 0, 3], [0, 0, 3, 0], [2, 0, 0, 2], [0, 2, 0, 0]]})
@@ -69,6 +69,12 @@ def test_defaults_are_the_spaces_own() -> None:
     assert cell.genes == SnasnetGenes(((0, 3, 0, 3), (0, 0, 3, 0), (2, 0, 0, 2), (0, 2, 0, 0)))
     assert (cell.skeleton.neuron, cell.skeleton.dale) == (LIF(4 / 3, 1.0, 1.0), Dale.NONE)
     assert (cell.skeleton.recurrence, cell.skeleton.hidden, cell.skeleton.pool) == (Recurrence.LOOP, 1024, 2)
+
+
+def test_the_resistance_follows_the_time_constant_as_in_the_paper() -> None:
+    """V = (1 - 1/tau) V + I is r = tau; SNASNet's neuron keeps its r of 1."""
+    assert mse("1: 1", neuron={"tau": 4.0}).skeleton.neuron == LIF(4.0, 4.0, 0.5)
+    assert snasnet("0001 0000 0000 0000", neuron={"tau": 4.0}).skeleton.neuron == LIF(4.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("space", ["mse-nas", "snasnet"])
