@@ -75,16 +75,16 @@ def wanted_spread(population: Population) -> float:
     neuron = population.neuron
     match neuron:
         case LIF():
-            reach = neuron.v_threshold * neuron.tau / neuron.r
+            reach, gain = neuron.v_threshold, neuron.r / neuron.tau
         case IF():
-            reach = neuron.v_threshold / neuron.r
+            reach, gain = neuron.v_threshold, neuron.r
         case CubaLIF():
-            reach = neuron.v_threshold * neuron.tau_mem * neuron.tau_syn / (neuron.r * neuron.w_in)
+            reach, gain = neuron.v_threshold, neuron.r / neuron.tau_mem * neuron.w_in / neuron.tau_syn
         case LI():
-            reach = neuron.tau / neuron.r
+            reach, gain = 1.0, neuron.r / neuron.tau
         case Source():
             raise AssertionError("a source has no current")
-    return 0.7 * abs(reach) or 1.0
+    return 0.7 * abs(reach / gain) if reach and gain else 1.0  # no current moves a neuron without gain
 
 
 def observe_norm(work: Calibration, projection: Projection, raw: Floats) -> None:

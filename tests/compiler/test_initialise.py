@@ -142,3 +142,8 @@ def test_exactness_is_recognised_and_withdrawn():
     assert is_exact(still, pixels, 5)
     assert not is_exact(still, pixels * np.float32(0.3), 5)
     assert not is_exact(still, pixels * 2, 5)
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_neurons_that_no_current_moves_get_weights_too(make):
+    verify_model(make(network(neuron=lambda: LIF(2.0, 0.0, 0.5)), seed=0))
