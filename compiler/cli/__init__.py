@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -13,7 +14,10 @@ def main() -> None:
 
         keep_interrupts()
         code = run_app()
+        # The outcome stands: a Ctrl-C while Python shuts down must not turn it into a death by signal.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("interrupted", file=sys.stderr)
         code = 130
     sys.exit(code)

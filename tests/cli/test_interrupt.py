@@ -123,3 +123,16 @@ def test_ctrl_c_in_a_finaliser_is_not_lost(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.returncode == INTERRUPTED
     assert result.stderr.splitlines() == ["interrupted"]
+
+
+def test_ctrl_c_while_python_shuts_down_changes_nothing(tmp_path: Path) -> None:
+    """A process whose answer was out was once seen to die by the signal instead of ending with its code.
+
+    Late in its shutdown Python puts the deadly default back, unless the signal is ignored by then.
+    """
+    ended = "import signal, sys; sys.argv = ['msc', '--version']\n"
+    ended += "from msc.compiler.cli import main\n"
+    ended += "try:\n    main()\nexcept SystemExit as end:\n"
+    ended += "    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n    sys.exit(end.code)"
+    result = subprocess.run([sys.executable, "-c", ended], cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
