@@ -53,10 +53,6 @@ class Margins:
             self._bounds[name] = ROUNDING * (1 + _gain(population) * self._absolute_current(population))
         return self._bounds[name]
 
-    def close_calls(self, name: str) -> NDArray[np.bool_]:
-        """Say where a spiking population was within its bound of firing otherwise, [T, B, *shape]."""
-        return self.margin(name) <= self.bound(name)
-
     def _absolute_current(self, population: Population) -> Floats:
         """Add up the magnitudes of everything that reached a population, [T, B, *shape]."""
         total = np.zeros(self.trace.spikes[population.name].shape)

@@ -90,7 +90,7 @@ def load_input(path: str, model: Model) -> NDArray[Any]:
     source = model.network.source.neuron
     assert isinstance(source, Source)
     try:
-        input_frames(source, inputs, model.network.timesteps if source.kind.value == "static" else None)
+        input_frames(source, inputs, timesteps_of(model))
     except InputError as error:
         raise InputError(Problem(path, p.what, p.fix) for p in error.problems) from error
     return inputs
