@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ from msc.ir.neurons import InputKind, Source
 from msc.ir.shapes import population_shapes, weight_shapes
 from msc.ir.simulate import InputError, input_steps
 from msc.ir.verify import verify, verify_model
+
+Observer: TypeAlias = Callable[[Projection, Tensor], None]
 
 
 class SpikingNetwork(nn.Module):
@@ -54,6 +56,7 @@ class SpikingNetwork(nn.Module):
         self.momentum = 0.1
         self._shapes = population_shapes(network)
         self._components = components(network)
+        self._spent = _spent(network, self._components)
         self._cyclic = cyclic_projections(network)
         self._signs = _weight_signs(network)
         self._expected = weight_shapes(network, self._shapes)
@@ -91,22 +94,43 @@ class SpikingNetwork(nn.Module):
 
     def record(self, x: Tensor, timesteps: int | None = None) -> dict[str, Tensor]:
         """Run as `forward` and return each population's values, [T, B, *shape] (the source left out)."""
+        return dict(self.stream(x, timesteps))
+
+    def stream(
+        self, x: Tensor, timesteps: int | None = None, observer: Observer | None = None
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Run as `forward` and yield each population's values, [T, B, *shape], in causal order.
+
+        What nothing reads any more is forgotten, so that memory holds the populations in use only.
+        `observer` is shown what each projection delivers, normalised: [n, *shape of the target] with n steps
+        and samples in one axis (once for all steps where it is the same in each).
+        """
         steps, frames = self._frames(x, timesteps)
         weights = self._effective()
         emitted = {self.network.source.name: frames}
-        # NNPACK's Winograd convolutions round where a plain sum of dyadic numbers is exact.
-        with torch.backends.nnpack.flags(enabled=False):
-            for members in self._components:
-                if members == (self.network.source.name,):
-                    continue
-                currents = {name: self._outside_current(name, weights, emitted, steps) for name in members}
-                if any(p.name in self._cyclic for p in self.network.into(members[0])):
-                    emitted.update(self._step(members, currents, weights, steps))
-                else:
-                    neuron = self.network.population(members[0]).neuron
-                    emitted[members[0]] = advance_all(neuron, currents[members[0]], steps, self.surrogate)
-        del emitted[self.network.source.name]
-        return emitted
+        for index, members in enumerate(self._components):
+            if members != (self.network.source.name,):
+                # NNPACK's Winograd convolutions round where a plain sum of dyadic numbers is exact.
+                with torch.backends.nnpack.flags(enabled=False):
+                    emitted.update(self._run(members, weights, emitted, steps, observer))
+                yield from ((name, emitted[name]) for name in members)
+            for name in self._spent[index]:
+                del emitted[name]
+
+    def _run(
+        self,
+        members: tuple[str, ...],
+        weights: Mapping[str, Tensor],
+        emitted: Mapping[str, Tensor],
+        steps: int,
+        observer: Observer | None,
+    ) -> dict[str, Tensor]:
+        """Run one component over all steps; returns its populations' values."""
+        currents = {name: self._outside_current(name, weights, emitted, steps, observer) for name in members}
+        if any(p.name in self._cyclic for p in self.network.into(members[0])):
+            return self._step(members, currents, weights, steps, observer)
+        neuron = self.network.population(members[0]).neuron
+        return {members[0]: advance_all(neuron, currents[members[0]], steps, self.surrogate)}
 
     def _frames(self, x: Tensor, timesteps: int | None) -> tuple[int, Tensor]:
         """Check the input; returns T and the frames [T, B, *shape], or [1, B, *shape] where they repeat."""
@@ -123,7 +147,12 @@ class SpikingNetwork(nn.Module):
         return steps, x.clamp(max=1)
 
     def _outside_current(
-        self, name: str, weights: Mapping[str, Tensor], emitted: Mapping[str, Tensor], steps: int
+        self,
+        name: str,
+        weights: Mapping[str, Tensor],
+        emitted: Mapping[str, Tensor],
+        steps: int,
+        observer: Observer | None,
     ) -> Tensor:
         """Add up bias and currents from outside the component for all steps, [T (or 1), B, *shape]."""
         shape, batch = self._shapes[name], emitted[self.network.source.name].shape[1]
@@ -136,6 +165,8 @@ class SpikingNetwork(nn.Module):
                 spikes = _delayed(emitted[projection.source], projection.delay, steps)
                 current = apply_ops(projection, weights, spikes.flatten(0, 1))
                 current = self._normalised(projection, weights, current)
+                if observer is not None:
+                    observer(projection, current)
                 total = total + current.unflatten(0, (-1, batch))
         return total
 
@@ -157,6 +188,7 @@ class SpikingNetwork(nn.Module):
         outside: Mapping[str, Tensor],
         weights: Mapping[str, Tensor],
         steps: int,
+        observer: Observer | None,
     ) -> dict[str, Tensor]:
         """Step the populations of one cycle together; returns their values, [T, B, *shape] each."""
         populations = [self.network.population(name) for name in members]
@@ -179,6 +211,8 @@ class SpikingNetwork(nn.Module):
                         seen[projection].append(delivered.detach())
                         gamma = weights[projection.norm_key("gamma")]
                         delivered = normalise(projection.norm, gamma, running[projection], delivered)
+                    if observer is not None:
+                        observer(projection, delivered)
                     current = current + delivered
                 emitted, states[name] = advance(population.neuron, states[name], current, self.surrogate)
                 values[name].append(emitted)
@@ -209,6 +243,16 @@ class SpikingNetwork(nn.Module):
         tensor = getattr(self, _registered(key))
         assert isinstance(tensor, Tensor)
         return tensor
+
+
+def _spent(network: Network, order: tuple[tuple[str, ...], ...]) -> list[list[str]]:
+    """List, for each component, the populations that nothing after it reads (never the source)."""
+    place = {name: index for index, members in enumerate(order) for name in members}
+    spent: list[list[str]] = [[] for _ in order]
+    for name, own in place.items():
+        if name != network.source.name:
+            spent[max([own, *(place[p.target] for p in network.out_of(name))])].append(name)
+    return spent
 
 
 def _registered(key: str) -> str:
