@@ -45,10 +45,45 @@ def new_genome(
     out of range, GenerationError for a seed or layers out of range and where all draws are disconnected.
     """
     _check_draw(seed, layers)
+    skeleton = new_skeleton(
+        space,
+        input=input,
+        input_shape=input_shape,
+        classes=classes,
+        votes=votes,
+        channels=channels,
+        layers=layers,
+        timesteps=timesteps,
+        neuron=neuron,
+        dale=dale,
+        recurrence=recurrence,
+        hidden=hidden,
+        pool=pool,
+    )
+    return canonical(draw_connected(find_space(space), skeleton, np.random.default_rng(seed), layers, seed))
+
+
+def new_skeleton(
+    space: str = "mse-nas",
+    *,
+    input: str = "static",
+    input_shape: tuple[int, int, int] = (3, 32, 32),
+    classes: int = 10,
+    votes: int = 10,
+    channels: int | None = None,
+    layers: int = 6,
+    timesteps: int = 4,
+    neuron: LIF | None = None,
+    dale: Dale | None = None,
+    recurrence: Recurrence | None = None,
+    hidden: int | None = None,
+    pool: int | None = None,
+) -> Skeleton:
+    """Make the skeleton that `new_genome` mounts its genes on; checked when a genome is made of it."""
     chosen = find_space(space)
     has_layers = chosen.layer_count(chosen.draw(np.random.default_rng(0), 1)) is not None
     wanted = tuple(index for index in (1, 3, 5) if index < layers) if has_layers else ()
-    skeleton = Skeleton(
+    return Skeleton(
         InputKind(input),
         input_shape,
         classes,
@@ -62,7 +97,6 @@ def new_genome(
         1024 if hidden is None and not has_layers else hidden,
         2 if pool is None and not has_layers else pool,
     )
-    return canonical(_first_connected(chosen, skeleton, seed, layers))
 
 
 def from_genome(
@@ -101,9 +135,10 @@ def _checked(genome: Genome) -> Genome:
     return parse_genome(dump_genome(genome), "genome")
 
 
-def _first_connected(space: Space, skeleton: Skeleton, seed: int, layers: int) -> Genome:
-    """Draw genes from the seed until the genome is connected."""
-    rng = np.random.default_rng(seed)
+def draw_connected(
+    space: Space, skeleton: Skeleton, rng: np.random.Generator, layers: int, seed: int
+) -> Genome:
+    """Draw genes until the genome is connected; it carries `seed`. Raises GenerationError if none ever is."""
     for _ in range(_TRIES):
         genome = _checked(Genome(space.name, space.draw(rng, layers), skeleton, seed))
         if lower(genome).network is not None:
