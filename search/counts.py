@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from typing import TypeAlias, assert_never
 
+import numpy as np
+from numpy.typing import NDArray
+
 from msc.ir.network import Projection
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, Shape, SumPool2d, weight_shape
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, Shape, SumPool2d, Windowed, weight_shape
 from msc.ir.shapes import projection_shapes
 
 WEIGHTS = "entries of convolution kernels and dense matrices; biases are counted apart, norms are folded"
@@ -17,7 +21,7 @@ MACS = (
 )
 SYNAPSES = "pairs of a source neuron and a target neuron that the ops connect, inside the borders of the map"
 
-_Reads: TypeAlias = list[frozenset[int]]  # for each output index of an axis, the source indices it reads
+_Reads: TypeAlias = NDArray[np.bool_]  # [outputs, inputs] of one axis: which output index reads which input
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ def count(projection: Projection, source: Shape) -> Counts:
         prod(made) * _inputs_read(op, read)
         for op, read, made in zip(projection.ops, shapes, shapes[1:], strict=False)
     )
-    return Counts(sum(prod(shape) for shape in weights if shape), macs, _synapses(projection.ops, source))
+    return Counts(
+        sum(prod(shape) for shape in weights if shape), macs, int(fan_out(projection, source).sum())
+    )
 
 
 def _inputs_read(op: Op, shape: Shape) -> int:
@@ -55,49 +61,64 @@ def _inputs_read(op: Op, shape: Shape) -> int:
             assert_never(op)
 
 
-def _synapses(ops: tuple[Op, ...], source: Shape) -> int:
-    """Count connected pairs of neurons through the whole chain.
+def fan_out(projection: Projection, source: Shape) -> NDArray[np.int64]:
+    """Count the neurons that each neuron of a population of shape `source` has synapses on.
 
-    What windows connect is a product over channels, rows and columns: count each axis and multiply. A dense
-    map joins each of its outputs to every neuron that reaches it.
+    Windows connect channels, rows and columns each by themselves, so counts are products over the axes; a
+    dense map joins each of its outputs to every neuron that reaches it. Shape as the source's.
     """
-    channels = [range(i, i + 1) for i in range(source[0])]
-    axes = [[frozenset((i,)) for i in range(size)] for size in source[1:]]
-    dense = 0
-    for op in ops:
+    shapes = projection_shapes(projection, source)
+    axes: list[_Reads | None] = [None] * len(source)  # None: every index reads itself
+    dense = 1
+    for op, read, made in zip(projection.ops, shapes, shapes[1:], strict=False):
         match op:
             case Conv2d() | AvgPool2d() | SumPool2d():
-                dilation = op.dilation if isinstance(op, Conv2d) else (1, 1)
-                windows = zip(axes, op.kernel, op.stride, op.padding, dilation, strict=True)
-                axes = [_windowed(axis, *window) for axis, *window in windows]
-                channels = _mixed(channels, op) if isinstance(op, Conv2d) else channels
+                axes = [_through(*pair) for pair in zip(_window_reads(op, read, made), axes, strict=True)]
             case Linear():
                 dense = op.out_features
+                axes = [None if axis is None else _anywhere(axis) for axis in axes]
             case Flatten() | Scale():
                 pass
             case _:
                 assert_never(op)
-    if dense:
-        read = (len(frozenset().union(*axis)) for axis in axes)
-        return dense * _span(channels) * prod(read)
-    return sum(map(len, channels)) * prod(sum(map(len, axis)) for axis in axes)
+    counts = (_count(axis, size) for axis, size in zip(axes, source, strict=True))
+    return dense * reduce(np.multiply.outer, counts)
 
 
-def _windowed(axis: _Reads, kernel: int, stride: int, padding: int, dilation: int) -> _Reads:
-    """Read through windows that slide over an axis: what the taps inside the border read."""
-    outputs = (len(axis) + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-    places = ([o * stride - padding + dilation * tap for tap in range(kernel)] for o in range(outputs))
-    return [
-        frozenset().union(*(axis[place] for place in window if 0 <= place < len(axis))) for window in places
-    ]
+def _window_reads(op: Windowed, read: Shape, made: Shape) -> tuple[_Reads | None, _Reads, _Reads]:
+    """Say which channels, rows and columns of its input each of the outputs of `op` reads."""
+    dilation = op.dilation if isinstance(op, Conv2d) else (1, 1)
+    windows = zip(read[1:], made[1:], op.kernel, op.stride, op.padding, dilation, strict=True)
+    rows, columns = (_taps(*window) for window in windows)
+    if not isinstance(op, Conv2d):
+        return None, rows, columns
+    groups = np.eye(op.groups, dtype=bool)
+    block = np.ones((made[0] // op.groups, read[0] // op.groups), dtype=bool)
+    return np.kron(groups, block), rows, columns
 
 
-def _mixed(channels: list[range], op: Conv2d) -> list[range]:
-    """Read through a convolution's groups; blocks of channels stay blocks, as groups are contiguous."""
-    read, made = len(channels) // op.groups, op.out_channels // op.groups
-    blocks = [range(channels[g * read].start, channels[(g + 1) * read - 1].stop) for g in range(op.groups)]
-    return [blocks[o // made] for o in range(op.out_channels)]
+def _taps(size: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int) -> _Reads:
+    """Mark the places inside the border that each position of a window reads along one axis."""
+    start = np.arange(outputs)[:, None] * stride - padding
+    places = start + dilation * np.arange(kernel)
+    inside = (places >= 0) & (places < size)
+    reads = np.zeros((outputs, size), dtype=bool)
+    reads[np.nonzero(inside)[0], places[inside]] = True
+    return reads
 
 
-def _span(channels: list[range]) -> int:
-    return max(block.stop for block in channels) - min(block.start for block in channels)
+def _through(reads: _Reads | None, before: _Reads | None) -> _Reads | None:
+    """Say what an op reads of the input of the ops before it."""
+    if reads is None or before is None:
+        return before if reads is None else reads
+    return reads.astype(np.float32) @ before.astype(np.float32) > 0
+
+
+def _anywhere(reads: _Reads) -> _Reads:
+    """Say what any output reads, as one output."""
+    return np.logical_or.reduce(reads, axis=0, keepdims=True)
+
+
+def _count(axis: _Reads | None, size: int) -> NDArray[np.int64]:
+    """Count the outputs that read each index of an axis."""
+    return np.ones(size, dtype=np.int64) if axis is None else axis.sum(axis=0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Initial weights as training would start from them: uniform, seeded by part name, norms not yet observed."""
+"""Initial weights as training would start from them: uniform, seeded by part name, norms as expected."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from math import erfc, prod, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from msc.ir.network import Array, Model, Network, NormKind, Population, Projection, Sign
 from msc.ir.neurons import IF, LIF, CubaLIF
@@ -21,9 +22,9 @@ def initial_model(network: Network, seed: int) -> Model:
     Weights are U(-b, b) with b = 1 / sqrt(fan-in) (torch's default) where a norm follows, which makes their
     scale immaterial; without a norm b = sqrt(3 / (fan-in * m2)), m2 the mean square expected of the inputs,
     so that the current has variance 1, as behind a norm. Signed projections take |w| or -|w|.
-    gamma is 1, and 0.5 for norms that do not centre (facts: signs); running statistics are 0 and 1 and must
-    be observed before they are used. Biases are 0, but where nothing that enters has weights or a norm
-    (SNASNet's identity and pool alone could never fire a neuron): see `_bias`.
+    gamma is 1, and 0.5 for norms that do not centre (facts: signs); running statistics are those of inputs
+    that fire independently at the rate expected. Biases are 0, but where nothing that enters has weights or a
+    norm (SNASNet's identity and pool alone could never fire a neuron): see `_bias`.
     """
     shapes = population_shapes(network)
     arrays: dict[str, Array] = {}
@@ -31,10 +32,12 @@ def initial_model(network: Network, seed: int) -> Model:
         for name, shape in _op_shapes(projection, shapes[projection.source]).items():
             arrays[name] = _drawn(network, projection, name, shape, seed)
         if projection.norm is not None:
-            start = {"gamma": GAMMA[projection.norm.kind], "mean": 0.0, "var": 1.0}
-            channels = shapes[projection.target][0]
+            gamma = np.full(shapes[projection.target][0], GAMMA[projection.norm.kind])
+            mean, variance = _raw_moments(network, projection, arrays, len(gamma))
+            centred = projection.norm.kind is NormKind.BATCH
+            start = {"gamma": gamma, "mean": mean, "var": variance if centred else mean**2 + variance}
             for parameter in norm_parameters(projection.norm.kind):
-                arrays[projection.norm_key(parameter)] = np.full(channels, start[parameter], np.float32)
+                arrays[projection.norm_key(parameter)] = start[parameter].astype(np.float32)
     for population in network.populations:
         if population.bias and not population.is_source:
             value = _bias(network, population, shapes)
@@ -82,6 +85,20 @@ def _delivered(network: Network, projection: Projection) -> tuple[float, float]:
             case _:
                 pass
     return mean, variance
+
+
+def _raw_moments(
+    network: Network, projection: Projection, arrays: dict[str, Array], channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and variance [C] expected of each channel's current before the norm, inputs being independent."""
+    mean, variance = _delivered(network, projection)
+    means, variances = np.full(channels, mean), np.full(channels, variance)
+    for index in range(len(projection.ops)):
+        weight = arrays.get(projection.weight_key(index))
+        if weight is not None:
+            flat = weight.reshape(len(weight), -1).astype(np.float64)
+            means, variances = mean * flat.sum(axis=1), variance * np.square(flat).sum(axis=1)
+    return means, variances
 
 
 def expected_rate(population: Population) -> float:

@@ -51,9 +51,19 @@ def test_signs_gammas_and_statistics() -> None:
     assert (weights["i>a/0/weight"] <= 0).all()
     assert set(weights["input>a/norm/gamma"]) == {1.0}
     assert set(weights["i>a/norm/gamma"]) == {0.5}
-    assert set(weights["a>i/norm/mean"]) == {0.0}
-    assert set(weights["a>i/norm/var"]) == {1.0}
     assert not weights["a/bias"].any()
+
+
+def test_running_statistics_are_those_of_independent_inputs() -> None:
+    """Spikes drawn at the expected rate, through the drawn weights; without centring the mean square."""
+    weights = initial_model(normed(), 0).weights
+    spikes = np.random.default_rng(0).random((20_000, 4 * 9)) < expected_rate(Population("a", LIF()))
+    for name, centred in (("a>i", True), ("i>a", False)):
+        raw = spikes @ weights[f"{name}/0/weight"].reshape(4, -1).T.astype(np.float64)
+        if centred:
+            np.testing.assert_allclose(weights[f"{name}/norm/mean"], raw.mean(0), atol=0.01)
+        expected = raw.var(0) if centred else np.square(raw).mean(0)
+        np.testing.assert_allclose(weights[f"{name}/norm/var"], expected, rtol=0.05)
 
 
 def test_without_a_norm_the_current_has_variance_one_at_the_expected_rate() -> None:
