@@ -117,6 +117,22 @@ class Space(Protocol):
         """Propose genomes that come before this one and might describe the same network."""
         ...
 
+    def bounds(self, layers: int) -> tuple[tuple[int, int], ...]:
+        """List the least and the greatest value of each integer in the vector that genes are written as."""
+        ...
+
+    def encode(self, genes: Any) -> tuple[int, ...]:
+        """Write genes as a vector within `bounds`; `decode` gives the same genes back."""
+        ...
+
+    def decode(self, vector: tuple[int, ...]) -> Any:
+        """Make the genes that a vector within `bounds` stands for."""
+        ...
+
+    def read(self, genes: Any) -> tuple[bool, ...]:
+        """Say which integers of the vector count: the others mean nothing while those stay as they are."""
+        ...
+
 
 @cache
 def spaces() -> Mapping[str, Space]:

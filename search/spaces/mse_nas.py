@@ -157,6 +157,26 @@ class MseNas:
         for g2 in range(1, genes.g2):
             yield replace(genome, genes=replace(genes, g2=g2))
 
+    def bounds(self, layers: int) -> tuple[tuple[int, int], ...]:
+        """Each layer's motif and its nine ops; then g1 and g2."""
+        return (*((0, max(motifs())), *[(0, 2)] * SLOTS) * layers, (1, 3), (1, 2))
+
+    def encode(self, genes: MseNasGenes) -> tuple[int, ...]:
+        """List the genes in the order of `bounds`."""
+        return (*(gene for layer in genes.layers for gene in (layer.motif, *layer.ops)), genes.g1, genes.g2)
+
+    def decode(self, vector: tuple[int, ...]) -> MseNasGenes:
+        """Cut a vector into layers, g1 and g2."""
+        *genes, g1, g2 = vector
+        cut = (genes[at : at + SLOTS + 1] for at in range(0, len(genes), SLOTS + 1))
+        return MseNasGenes(tuple(LayerGenes(motif, tuple(ops)) for motif, *ops in cut), g1, g2)
+
+    def read(self, genes: MseNasGenes) -> tuple[bool, ...]:
+        """Motifs and the ops in their slots; g2 where a layer has older feeders, g1 where it may have two."""
+        ops = (i < _slot_count(layer) for layer in genes.layers for i in range(-1, SLOTS))
+        existing = sum(layer.motif > 0 for layer in genes.layers)
+        return (*ops, existing > 2, existing > 1)
+
 
 def _existing(genes: MseNasGenes, skeleton: Skeleton) -> list[_Layer]:
     """List the stem and the layers that are not empty; a reduction at an empty layer still counts."""
@@ -220,9 +240,13 @@ def _title(layer: _Layer) -> str:
     return "stem" if layer.motif is None else f"{layer.motif.code}, {layer.motif.title}"
 
 
+def _slot_count(layer: LayerGenes) -> int:
+    return len(motifs()[layer.motif].slots) if layer.motif else 0
+
+
 def _zeroed(layer: LayerGenes, index: int, dropped: frozenset[str]) -> LayerGenes:
     """Zero the genes that the motif does not read and those whose paths are in `dropped`."""
-    read = len(motifs()[layer.motif].slots) if layer.motif else 0
+    read = _slot_count(layer)
     ops = tuple(
         op if i < read and f"genes.layers[{index}].ops[{i}]" not in dropped else 0
         for i, op in enumerate(layer.ops)
@@ -232,7 +256,7 @@ def _zeroed(layer: LayerGenes, index: int, dropped: frozenset[str]) -> LayerGene
 
 def _mirrored(layer: LayerGenes) -> LayerGenes:
     """Exchange the twins of a layer's motif."""
-    read = len(motifs()[layer.motif].slots)
+    read = _slot_count(layer)
     return LayerGenes(layer.motif, (*motifs()[layer.motif].swapped(layer.ops[:read]), *layer.ops[read:]))
 
 

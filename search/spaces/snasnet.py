@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from msc.ir.errors import Problem
+from msc.ir.errors import Problem, raise_all
 from msc.ir.neurons import LIF
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op
-from msc.search.genome import Genome
+from msc.search.genome import Genome, GenomeError
 from msc.search.reading import Reader
 from msc.search.skeleton import Dale, Recurrence, Skeleton
 from msc.search.spaces import Blueprint, PlannedPopulation, PlannedProjection
 
 NODES = 4
+MOST_OP = 4
+_PAIRS = tuple((i, j) for i in range(NODES) for j in range(i + 1, NODES))
 _OP = "use 0 (none), 1 (identity), 2 (conv 1x1), 3 (conv 3x3) or 4 (average pool 3x3)"
 
 
@@ -46,7 +48,7 @@ class Snasnet:
 
     def read_genes(self, reader: Reader) -> SnasnetGenes:
         """Read the matrix."""
-        cell = reader.rows("cell", NODES, 0, 4, _OP)
+        cell = reader.rows("cell", NODES, 0, MOST_OP, _OP)
         for i, row in enumerate(cell):
             if row[i]:
                 reader.wrong(f"cell[{i}][{i}]", f"is {row[i]}, a node cannot feed itself", "use 0")
@@ -60,10 +62,9 @@ class Snasnet:
     def draw(self, rng: np.random.Generator, layers: int) -> SnasnetGenes:
         """Draw each pair's direction by a fair coin and its op uniformly, as the authors' code does."""
         cell = [[0] * NODES for _ in range(NODES)]
-        for i in range(NODES):
-            for j in range(i + 1, NODES):
-                source, target = (i, j) if rng.integers(0, 2) else (j, i)
-                cell[source][target] = int(rng.integers(0, 5))
+        for i, j in _PAIRS:
+            source, target = (i, j) if rng.integers(0, 2) else (j, i)
+            cell[source][target] = int(rng.integers(0, MOST_OP + 1))
         return SnasnetGenes(tuple(tuple(row) for row in cell))
 
     def misfits(self, genes: SnasnetGenes, skeleton: Skeleton) -> tuple[Problem, ...]:
@@ -120,6 +121,33 @@ class Snasnet:
     def simpler(self, genome: Genome) -> Iterator[Genome]:
         """Propose nothing: a cell without dead entries has one form."""
         yield from ()
+
+    def bounds(self, layers: int) -> tuple[tuple[int, int], ...]:
+        """Each pair's direction (1 backward) and op, pairs in the order of `draw`; layers mean nothing."""
+        return ((0, 1), (0, MOST_OP)) * len(_PAIRS)
+
+    def encode(self, genes: SnasnetGenes) -> tuple[int, ...]:
+        """List each pair's direction and op; raises GenomeError where a pair is joined both ways."""
+        cell = genes.cell
+        both = [(i, j) for i, j in _PAIRS if cell[i][j] and cell[j][i]]
+        fix = "keep one of the two: a search joins a pair of nodes one way"
+        raise_all(
+            GenomeError,
+            (Problem(_path(i, j), f"stands beside cell[{j}][{i}], both are ops", fix) for i, j in both),
+        )
+        return tuple(gene for i, j in _PAIRS for gene in (int(cell[j][i] > 0), cell[i][j] or cell[j][i]))
+
+    def decode(self, vector: tuple[int, ...]) -> SnasnetGenes:
+        """Put each pair's op on its side of the diagonal."""
+        ops = {
+            (j, i) if backward else (i, j): op
+            for (i, j), backward, op in zip(_PAIRS, vector[::2], vector[1::2], strict=True)
+        }
+        return SnasnetGenes(tuple(tuple(ops.get((i, j), 0) for j in range(NODES)) for i in range(NODES)))
+
+    def read(self, genes: SnasnetGenes) -> tuple[bool, ...]:
+        """Every op, and the direction of those that are not 0."""
+        return tuple(counts for op in self.encode(genes)[1::2] for counts in (op > 0, True))
 
 
 def _path(source: int, target: int) -> str:
