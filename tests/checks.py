@@ -14,7 +14,7 @@ CHECKS = {
     "ruff format": ["ruff", "format", "--check", "."],
     "pyright": ["pyright", "--pythonpath", sys.executable],
 }
-TESTS = ["pytest", "-q", "-n", "auto", "--maxprocesses", "4"]
+TESTS = ["pytest", "-q", "-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup"]
 
 
 def link_packages() -> None:
