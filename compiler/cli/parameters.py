@@ -98,13 +98,15 @@ ClassesOption: TypeAlias = Annotated[
     int | None, typer.Option("--classes", metavar="N", help="How many classes.", show_default=False)
 ]
 ChannelsOption: TypeAlias = Annotated[
-    int | None, typer.Option("--channels", metavar="N", help="Channels of the stem.", show_default=False)
+    int | None, typer.Option("--channels", metavar="N", help="Channels of the stem (48).", show_default=False)
 ]
 LayersOption: TypeAlias = Annotated[
-    int | None, typer.Option("--layers", metavar="N", help="Layers (mse-nas).", show_default=False)
+    int | None,
+    typer.Option("--layers", metavar="N", help="Layers, in space mse-nas (6).", show_default=False),
 ]
 TimestepsOption: TypeAlias = Annotated[
-    int | None, typer.Option("--timesteps", metavar="T", help="Time steps.", show_default=False)
+    int | None,
+    typer.Option("--timesteps", metavar="T", help="Time steps (4, or those of events).", show_default=False),
 ]
 FromOption: TypeAlias = Annotated[
     str | None,
@@ -113,5 +115,104 @@ FromOption: TypeAlias = Annotated[
         metavar="GENOME",
         help="Keep this genome's genes; change its --input-shape or --classes only.",
         show_default=False,
+    ),
+]
+DataOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--data", metavar="NAME|PATH", help="A data set (digits) or .npz file.", show_default=False),
+]
+BatchOption: TypeAlias = Annotated[
+    int | None, typer.Option("--batch", metavar="N", help="Samples per batch (32).", show_default=False)
+]
+EpochsOption: TypeAlias = Annotated[
+    int | None, typer.Option("--epochs", metavar="N", help="Epochs of a training (5).", show_default=False)
+]
+DeviceOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="NAME", help="auto, cpu or cuda (auto: cuda if there is one).", show_default=False
+    ),
+]
+ResumeOption: TypeAlias = Annotated[
+    bool, typer.Option("--resume", help="Go on where the run in the folder stopped; needs only -o.")
+]
+BatchesOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--batches", metavar="N", help="Batches of distinct samples (2).", show_default=False),
+]
+FitnessOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--fitness", metavar="NAME", help="The measure, NAME or NAME:min|max (sahd).", show_default=False
+    ),
+]
+ObjectivesOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--objectives",
+        metavar="NAMES",
+        help="Several measures, by commas: fitness,synops.",
+        show_default=False,
+    ),
+]
+StrategyOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="evolve or random (evolve).", show_default=False),
+]
+PopulationOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--population", metavar="N", help="Networks per generation (50).", show_default=False),
+]
+GenerationsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--generations", metavar="N", help="Generations after the first (80).", show_default=False),
+]
+WorkersOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", help="Processes of one thread each (1).", show_default=False),
+]
+RayOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Workers on a Ray cluster; local starts one.", show_default=False
+    ),
+]
+MaxParamsOption: TypeAlias = Annotated[
+    int | None, typer.Option("--max-params", metavar="N", help="Most parameters.", show_default=False)
+]
+MaxSynopsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--max-synops", metavar="N", help="Most synaptic operations per sample.", show_default=False
+    ),
+]
+MinNeuronsOption: TypeAlias = Annotated[
+    int | None, typer.Option("--min-neurons", metavar="N", help="Fewest neurons.", show_default=False)
+]
+MaxNeuronsOption: TypeAlias = Annotated[
+    int | None, typer.Option("--max-neurons", metavar="N", help="Most neurons.", show_default=False)
+]
+FinalistsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--finalists", metavar="N", help="Networks that are measured again (5).", show_default=False
+    ),
+]
+WeightSeedsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--weight-seeds", metavar="N", help="Weight seeds for each of those (3).", show_default=False
+    ),
+]
+NoGuardsOption: TypeAlias = Annotated[
+    bool, typer.Option("--no-guards", help="Let silent and saturated networks win.")
+]
+CheckAccuracyOption: TypeAlias = Annotated[
+    bool, typer.Option("--check-accuracy", help="Train the finalists briefly, too.")
+]
+RunFolderOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="RUN", help="The run's folder (./search-DATA).", show_default=False
     ),
 ]

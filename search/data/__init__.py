@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msc.compiler.registry import discover
+from msc.ir.errors import MscError
 from msc.ir.neurons import InputKind
+
+
+class DataError(MscError):
+    """A data set does not exist, or a file does not hold one."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +51,23 @@ class Dataset(Protocol):
     def load(self) -> Split:
         """Load it, split; the same arrays every time."""
         ...
+
+
+def find_data(name_or_path: str) -> Split:
+    """Load a data set by its name, or from an .npz file (`msc.search.data.files`).
+
+    Raises DataError naming the data sets there are, FileError, or DataError with all that is wrong in a file.
+    """
+    found = (cast(Dataset, part) for part in discover("msc.search.data", "DATASET").values())
+    known = {dataset.name: dataset for dataset in sorted(found, key=lambda dataset: dataset.name)}
+    if name_or_path in known:
+        return known[name_or_path].load()
+    if name_or_path.endswith(".npz") or os.path.exists(name_or_path):
+        from msc.search.data.files import load_file
+
+        return cast(Split, load_file(name_or_path))  # pyright knows this file by two names
+    raise DataError.of(
+        f"--data {name_or_path}",
+        "there is no such data set or file",
+        f"use one of: {', '.join(known)}, or the path of an .npz file",
+    )

@@ -1,0 +1,210 @@
+"""From the options of `msc search` to the settings of a search, each offender told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msc.compiler.cli.failures import UsageError
+from msc.compiler.cli.search_options import AUTO, CPU, CUDA, Options, out_of_range
+from msc.compiler.cli.search_resuming import remembered
+from msc.ir.errors import MscError, Problem, raise_all
+
+if TYPE_CHECKING:
+    from msc.search.data import Split
+    from msc.search.evaluate import Evaluator
+    from msc.search.objectives import Objective
+    from msc.search.settings import SearchSettings
+    from msc.search.skeleton import Skeleton
+
+T = TypeVar("T")
+
+STATIC_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Settings, the evaluator that goes with them, and what is to be said about them."""
+
+    settings: SearchSettings
+    evaluator: Evaluator
+    notes: tuple[str, ...]
+
+
+def prepare(given: Mapping[str, Any], stored: Mapping[str, Any] | None, folder: Path) -> Prepared:
+    """Make the settings of a search from the options given and, resuming one in `folder`, its settings.
+
+    Options that are not given are as before where a search is resumed, and so is the name of the data where
+    the samples are the same. Raises UsageError listing every option that is unknown or out of range;
+    DataError for data that cannot be used; GenomeError for a skeleton that fits no network.
+    """
+    from msc.search.batches import batches_hash, draw_batches
+    from msc.search.evaluate import Evaluator
+
+    options = Options(**{**({} if stored is None else remembered(stored, folder)), **given})
+    objectives, device, split = _understood(options, given)
+    batches = draw_batches(split, options.batch, options.batches, options.seed)
+    trains = options.check_accuracy or any(objective.fitness.trains for objective in objectives)
+    trained_on = split if trains else None
+    settings = _settings(options, objectives, device, split, batches_hash(batches, trained_on))
+    notes: tuple[str, ...] = ()
+    if stored is None:
+        settings, notes = _with_floor(settings)
+    elif settings.data_hash == stored["data_hash"]:
+        settings = replace(settings, data=stored["data"])
+    needed = tuple(objective.measure for objective in objectives)
+    shared = (settings.limits, settings.guards, settings.epochs, settings.device)
+    return Prepared(settings, Evaluator(batches, needed, trained_on, *shared), notes)
+
+
+class _Attempts:
+    """Looks things up, one after the other, and keeps what is wrong with each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+
+    def __call__(self, look_up: Callable[[], T]) -> T | None:
+        """Look one up; None where that fails."""
+        try:
+            return look_up()
+        except MscError as error:
+            self.problems.extend(error.problems)
+        return None
+
+
+def _understood(options: Options, given: Mapping[str, Any]) -> tuple[tuple[Objective, ...], str, Split]:
+    """Look up all that options name; raises UsageError with every offender among them."""
+    from msc.search.data import find_data
+    from msc.search.strategies import find_strategy
+
+    attempt = _Attempts(out_of_range(options, given))
+    objectives = _objectives(options, given, attempt)
+    attempt(lambda: find_strategy(options.strategy))
+    device = attempt(lambda: _device(options.device))
+    split = attempt(lambda: find_data(options.data)) if options.data else None
+    if split is not None:
+        attempt.problems += _wrong_steps(options, split)
+    raise_all(UsageError, attempt.problems)
+    assert objectives is not None
+    assert device is not None
+    assert split is not None
+    return objectives, device, split
+
+
+def _objectives(
+    options: Options, given: Mapping[str, Any], attempt: _Attempts
+) -> tuple[Objective, ...] | None:
+    from msc.search.fitness import Better
+    from msc.search.objectives import Objective, parse_objective, parse_objectives
+
+    fitness = attempt(lambda: parse_objective(options.fitness))
+    stand_in = fitness or Objective("fitness", Better.LOWER)  # so that the others are looked up, too
+    objectives = attempt(lambda: parse_objectives(options.objectives, stand_in))
+    if objectives is not None and stand_in not in objectives and "fitness" in given:
+        what = f"is not used, --objectives {options.objectives} leaves it out"
+        fix = "add fitness to --objectives, or leave --fitness out"
+        attempt.problems.append(Problem(f"--fitness {options.fitness}", what, fix))
+    return objectives
+
+
+def _device(name: str) -> str:
+    """Choose the device; raises UsageError where it is not there."""
+    import torch
+
+    if name == AUTO:
+        return CUDA if torch.cuda.is_available() else CPU
+    if name not in (CPU, CUDA):
+        raise UsageError.of(f"--device {name}", "there is no such device", f"use {AUTO}, {CPU} or {CUDA}")
+    if name == CUDA and not torch.cuda.is_available():
+        what = f"torch {torch.__version__} finds no CUDA device"
+        fix = f"search on --device {CPU}, or install a driver and a CUDA build of torch"
+        raise UsageError.of(f"--device {name}", what, fix)
+    return name
+
+
+def _wrong_steps(options: Options, split: Split) -> Iterator[Problem]:
+    """Refuse time steps other than those that events have."""
+    steps, wanted = _steps(split), options.timesteps
+    if steps is not None and wanted not in (None, steps):
+        what = f"the events of {split.name} have {steps} time steps"
+        yield Problem(f"--timesteps {wanted}", what, "leave it out")
+
+
+def _steps(split: Split) -> int | None:
+    """The time steps that data have, None for static frames."""
+    from msc.ir.neurons import InputKind
+
+    return None if split.kind is InputKind.STATIC else len(split.train_inputs)
+
+
+def _settings(
+    options: Options, objectives: tuple[Objective, ...], device: str, split: Split, data_hash: str
+) -> SearchSettings:
+    from msc.search.guards import Guards, Limits
+    from msc.search.settings import SearchSettings
+
+    return SearchSettings(
+        space=options.space,
+        skeleton=_skeleton(options, split),
+        layers=options.layers,
+        data=options.data,
+        data_hash=data_hash,
+        batch=options.batch,
+        batches=options.batches,
+        objectives=objectives,
+        strategy=options.strategy,
+        population=options.population,
+        generations=options.generations,
+        seed=options.seed,
+        limits=Limits(options.max_params, options.max_synops, options.min_neurons, options.max_neurons),
+        guards=None if options.no_guards else Guards(),
+        finalists=options.finalists,
+        weight_seeds=options.weight_seeds,
+        check_accuracy=options.check_accuracy,
+        epochs=options.epochs,
+        device=device,
+    )
+
+
+def _skeleton(options: Options, split: Split) -> Skeleton:
+    """Make the skeleton that fits the data, checked by drawing one genome on it."""
+    import numpy as np
+
+    from msc.search.generate import draw_connected, new_skeleton
+    from msc.search.spaces import find_space
+
+    channels, height, width = split.shape
+    skeleton = new_skeleton(
+        options.space,
+        input=split.kind.value,
+        input_shape=(channels, height, width),
+        classes=split.classes,
+        channels=options.channels,
+        layers=options.layers,
+        timesteps=_steps(split) or options.timesteps or STATIC_STEPS,
+    )
+    rng = np.random.default_rng(options.seed)
+    draw_connected(find_space(options.space), skeleton, rng, options.layers, options.seed)
+    return skeleton
+
+
+def _with_floor(settings: SearchSettings) -> tuple[SearchSettings, tuple[str, ...]]:
+    """Put a floor under the size of networks where minimising would shrink them, and say so."""
+    from msc.search.fitness import Better
+    from msc.search.floor import DRAWN, size_floor
+
+    first, limits = settings.objectives[0], settings.limits
+    shrinking = first.fitness.shrinks and first.better is Better.LOWER
+    if not shrinking or settings.guards is None or limits.min_neurons is not None:
+        return settings, ()
+    floor = size_floor(settings.space, settings.skeleton, settings.layers, settings.seed)
+    if limits.max_neurons is not None and limits.max_neurons < floor:
+        what = f"is below {floor}, the floor that keeps {first} from shrinking networks to nothing"
+        raise UsageError.of(f"--max-neurons {limits.max_neurons}", what, "raise it, or give --min-neurons")
+    note = (
+        f"minimising {first.measure} prefers small networks: --min-neurons {floor}, "
+        f"the lower quartile of {DRAWN} random genomes"
+    )
+    return replace(settings, limits=replace(limits, min_neurons=floor)), (note,)
