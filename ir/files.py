@@ -23,6 +23,7 @@ _FIXES = {
     errno.EROFS: "choose a path on a writable device",
     errno.ENOSPC: "free some space or choose another device",
     errno.EDQUOT: "free some space or choose another device",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) or choose another device",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 

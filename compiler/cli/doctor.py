@@ -32,7 +32,12 @@ ENABLES: Mapping[str, str] = {
     "spikingjelly": "verify/run --on spikingjelly",
     "snntorch": "verify/run --on snntorch",
     "norse": "verify/run --on norse",
+    "scipy": "msc search: the statistics of its report",
+    "pymoo": "msc search: evolution",
+    "matplotlib": "msc search: the figures of its report",
+    "ray": "msc search --ray",
 }
+EXTRAS = ("simulators", "ray")
 MODULES: Mapping[str, str] = {"scikit-learn": "sklearn"}
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(?:;(.*))?")
 _BOUND = re.compile(r"(>=|<)\s*([0-9][0-9.]*)")
@@ -76,7 +81,7 @@ def parts() -> Iterator[Part]:
         if match is None or match[1] not in ENABLES:
             continue
         name, wanted, marker = match[1], match[2].strip(), match[3] or ""
-        if "extra" in marker and "simulators" not in marker:
+        if "extra" in marker and not any(f'"{extra}"' in marker for extra in EXTRAS):
             continue
         found = _installed(name)
         yield Part(

@@ -16,9 +16,9 @@ from msc.compiler.cli import output
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from msc.search.records import Record
-    from msc.search.settings import SearchSettings
-    from msc.search.watching import Generation
+    from msc.search.evolution.settings import SearchSettings
+    from msc.search.evolution.watching import Generation
+    from msc.search.scoring.records import Record
 
 STOPPING = "finishing what is in hand; Ctrl-C again stops at once"
 _FINALISTS = "finalists"

@@ -16,10 +16,11 @@ from msc.compiler.cli.guarding import INTERRUPTED
 
 if TYPE_CHECKING:
     from msc.compiler.cli.search_settings import Prepared
-    from msc.search.searching import Outcome
-    from msc.search.settings import SearchSettings
+    from msc.search.evolution.searching import Outcome
+    from msc.search.evolution.settings import SearchSettings
 
 NOTHING_FEASIBLE = 1
+_LARGE = 100_000
 _ALSO = {"synops": "synops a sample", "rate": "firing rate"}  # measures every network has, with titles
 
 
@@ -59,6 +60,7 @@ def search(
     given = given_options(locals())
     folder = _folder(out, given, resume)
     prepared = _prepare(given, folder, resume)
+    _check_cluster(prepared.settings, ray)
     outcome = _run(prepared, workers, ray, folder, resume)
     _answer(outcome, prepared.settings, folder, as_json)
 
@@ -77,7 +79,7 @@ def _prepare(given: Mapping[str, Any], folder: Path, resume: bool) -> Prepared:
     from msc.compiler.cli.failures import UsageError
     from msc.compiler.cli.search_resuming import stored_settings
     from msc.compiler.cli.search_settings import prepare
-    from msc.search.runfolder import check_folder
+    from msc.search.evolution.runfolder import check_folder
 
     if resume or folder.exists():
         check_folder(folder, resume)
@@ -91,13 +93,24 @@ def _prepare(given: Mapping[str, Any], folder: Path, resume: bool) -> Prepared:
     return prepared
 
 
+def _check_cluster(settings: SearchSettings, ray: str | None) -> None:
+    """Refuse a GPU on Ray, whose tasks ask for CPUs only and are shown no GPU."""
+    from msc.compiler.cli.failures import UsageError
+    from msc.compiler.cli.search_options import CPU
+
+    if ray is not None and settings.device != CPU:
+        what = f"workers on Ray have no GPU, and --device is {settings.device}"
+        fix = "use --workers, whose processes share this machine's GPU, or --device cpu"
+        raise UsageError.of(f"--ray {ray}", what, fix)
+
+
 def _run(prepared: Prepared, workers: int | None, ray: str | None, folder: Path, resume: bool) -> Outcome:
     """Search and write the report; a Ctrl-C finishes what is in hand and ends with exit 130."""
     from msc.compiler.cli.live import watch
     from msc.compiler.cli.stopping import stoppable
-    from msc.search.pools.opening import open_pool
-    from msc.search.report import write_report
-    from msc.search.searching import search
+    from msc.search.evolution.pools.opening import open_pool
+    from msc.search.evolution.report import write_report
+    from msc.search.evolution.searching import search
 
     watcher = watch(prepared.settings)
     try:
@@ -150,7 +163,7 @@ def _lines(outcome: Outcome, settings: SearchSettings, folder: Path) -> Iterator
     values |= {"neurons": record.neurons, "parameters": record.params}
     values |= {title: record.values.get(name) for name, title in _ALSO.items()}
     rows = [("best genome", str(folder / "best.json")), ("hash", record.hash[:12])]
-    rows += [(title, "-" if value is None else f"{value:.6g}") for title, value in values.items()]
+    rows += [(title, _number(value)) for title, value in values.items()]
     candidates = outcome.evaluations + outcome.cached
     rows += [("candidates", f"{candidates}, {outcome.evaluations} different networks")]
     if outcome.infeasible or outcome.failed:
@@ -166,6 +179,13 @@ def _lines(outcome: Outcome, settings: SearchSettings, folder: Path) -> Iterator
     yield "next"
     yield f"  msc show {best}"
     yield f"  msc compile {best} --target pytorch"
+
+
+def _number(value: float | None) -> str:
+    """Write counts and large values whole, others with six digits."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= _LARGE else f"{value:.6g}"
 
 
 def _files(folder: Path) -> list[str]:

@@ -72,7 +72,7 @@ def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
 def out_of_range(options: Options, given: Mapping[str, Any]) -> Iterator[Problem]:
     """List the options that are missing, out of range or at odds with each other."""
     if not options.data:
-        yield Problem("--data", "is missing", "name a data set (digits) or an .npz file")
+        yield Problem("--data", "is missing", "name a data set, such as digits, or an .npz file")
     for name, (least, most) in _RANGES.items():
         value = getattr(options, name)
         if value is not None and (value < least or (most is not None and value > most)):

@@ -16,7 +16,7 @@ def stored_settings(folder: Path) -> Mapping[str, Any] | None:
 
     Raises FileError or HistoryError.
     """
-    from msc.search.stored import NAME, parsed_lines
+    from msc.search.evolution.stored import NAME, parsed_lines
 
     if not (folder / NAME).exists():
         return None

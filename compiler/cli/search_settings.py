@@ -14,9 +14,9 @@ from msc.ir.errors import MscError, Problem, raise_all
 
 if TYPE_CHECKING:
     from msc.search.data import Split
-    from msc.search.evaluate import Evaluator
-    from msc.search.objectives import Objective
-    from msc.search.settings import SearchSettings
+    from msc.search.evolution.objectives import Objective
+    from msc.search.evolution.settings import SearchSettings
+    from msc.search.scoring.evaluate import Evaluator
     from msc.search.skeleton import Skeleton
 
 T = TypeVar("T")
@@ -40,8 +40,8 @@ def prepare(given: Mapping[str, Any], stored: Mapping[str, Any] | None, folder: 
     the samples are the same. Raises UsageError listing every option that is unknown or out of range;
     DataError for data that cannot be used; GenomeError for a skeleton that fits no network.
     """
-    from msc.search.batches import batches_hash, draw_batches
-    from msc.search.evaluate import Evaluator
+    from msc.search.scoring.batches import batches_hash, draw_batches
+    from msc.search.scoring.evaluate import Evaluator
 
     options = Options(**{**({} if stored is None else remembered(stored, folder)), **given})
     objectives, device, split = _understood(options, given)
@@ -77,7 +77,7 @@ class _Attempts:
 def _understood(options: Options, given: Mapping[str, Any]) -> tuple[tuple[Objective, ...], str, Split]:
     """Look up all that options name; raises UsageError with every offender among them."""
     from msc.search.data import find_data
-    from msc.search.strategies import find_strategy
+    from msc.search.evolution.strategies import find_strategy
 
     attempt = _Attempts(out_of_range(options, given))
     objectives = _objectives(options, given, attempt)
@@ -96,8 +96,8 @@ def _understood(options: Options, given: Mapping[str, Any]) -> tuple[tuple[Objec
 def _objectives(
     options: Options, given: Mapping[str, Any], attempt: _Attempts
 ) -> tuple[Objective, ...] | None:
-    from msc.search.fitness import Better
-    from msc.search.objectives import Objective, parse_objective, parse_objectives
+    from msc.search.evolution.objectives import Objective, parse_objective, parse_objectives
+    from msc.search.scoring.fitness import Better
 
     fitness = attempt(lambda: parse_objective(options.fitness))
     stand_in = fitness or Objective("fitness", Better.LOWER)  # so that the others are looked up, too
@@ -142,8 +142,8 @@ def _steps(split: Split) -> int | None:
 def _settings(
     options: Options, objectives: tuple[Objective, ...], device: str, split: Split, data_hash: str
 ) -> SearchSettings:
-    from msc.search.guards import Guards, Limits
-    from msc.search.settings import SearchSettings
+    from msc.search.evolution.settings import SearchSettings
+    from msc.search.scoring.guards import Guards, Limits
 
     return SearchSettings(
         space=options.space,
@@ -192,8 +192,8 @@ def _skeleton(options: Options, split: Split) -> Skeleton:
 
 def _with_floor(settings: SearchSettings) -> tuple[SearchSettings, tuple[str, ...]]:
     """Put a floor under the size of networks where minimising would shrink them, and say so."""
-    from msc.search.fitness import Better
-    from msc.search.floor import DRAWN, size_floor
+    from msc.search.evolution.floor import DRAWN, size_floor
+    from msc.search.scoring.fitness import Better
 
     first, limits = settings.objectives[0], settings.limits
     shrinking = first.fitness.shrinks and first.better is Better.LOWER

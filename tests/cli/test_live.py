@@ -12,12 +12,12 @@ from rich.console import Console
 
 from msc.compiler.cli.live import STOPPING, Lines, LiveTable, Pace, watch
 from msc.compiler.cli.stopping import stoppable
-from msc.search.fitness import Better
+from msc.search.evolution.objectives import Objective
+from msc.search.evolution.settings import SearchSettings
+from msc.search.evolution.watching import Generation
 from msc.search.generate import new_skeleton
-from msc.search.objectives import Objective
-from msc.search.records import Record
-from msc.search.settings import SearchSettings
-from msc.search.watching import Generation
+from msc.search.scoring.fitness import Better
+from msc.search.scoring.records import Record
 from tests.cli.terminal import screen
 
 RECORD = Record("0" * 64, 0)

@@ -17,8 +17,8 @@ import pytest
 
 from msc.compiler.cli.live import STOPPING
 from msc.search.canonical import genome_hash
+from msc.search.evolution.history import read_history
 from msc.search.genome import load_genome
-from msc.search.history import read_history
 from tests.cli.calling import LIMIT_SECONDS, MSC, environment
 from tests.cli.searching import SIZES, SMALL, Answer, Caller, contents
 from tests.cli.terminal import ended, in_terminal, screen

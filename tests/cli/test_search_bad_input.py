@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from msc.compiler.registry import discover
 from msc.search.data.digits import digits
 from tests.cli.calling import msc
 from tests.cli.searching import SMALL, Caller, contents
 from tests.requires import require
 
+ALL_DATA = ", ".join(sorted(part.name for part in discover("msc.search.data", "DATASET").values()))  # type: ignore[attr-defined]
 ALL_FITNESSES = "accuracy, bie, bie-binary, bie-norm, hd, params, rate, sahd, synops"
 
 
@@ -35,11 +37,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 CALLS: dict[str, tuple[tuple[str, ...], list[str]]] = {
-    "no data": ((), ["--data: is missing; name a data set (digits) or an .npz file"]),
+    "no data": ((), ["--data: is missing; name a data set, such as digits, or an .npz file"]),
     "unknown data": (
-        ("--data", "mnist"),
+        ("--data", "nothing"),
         [
-            "--data mnist: there is no such data set or file; use one of: digits, "
+            f"--data nothing: there is no such data set or file; use one of: {ALL_DATA}, "
             "or the path of an .npz file"
         ],
     ),

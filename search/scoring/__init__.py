@@ -1,0 +1,1 @@
+"""Scoring: what one pass of spikes through an untrained network says of it."""
