@@ -125,8 +125,16 @@ def test_results_are_those_of_one_process(
 
 
 def test_a_machine_outside_of_the_cluster_can_use_it(cluster: Cluster) -> None:
-    with RayPool(Steady(), cluster.for_clients) as pool:
-        assert [done.record for done in pool.run(jobs(5), never)] == [Steady()(job) for job in jobs(5)]
+    """Ray gives a client's server 30 seconds to start, which a busy machine may miss: then once more."""
+    for last in (False, True):
+        try:
+            with RayPool(Steady(), cluster.for_clients) as pool:
+                results = [done.record for done in pool.run(jobs(5), never)]
+            break
+        except PoolError as error:
+            if last or "Starting Ray client server failed" not in str(error):
+                raise
+    assert results == [Steady()(job) for job in jobs(5)]
 
 
 def test_a_task_that_ends_every_worker_is_given_up(cluster: Cluster, tmp_path: Path) -> None:
