@@ -22,20 +22,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 MSC = str(Path(sys.executable).with_name("msc"))
-OPTIONS = [
-    "--data",
-    "digits",
-    "--channels",
-    "8",
-    "--layers",
-    "3",
-    "--population",
-    "8",
-    "--generations",
-    "5",
-    "--finalists",
-    "3",
-]
+OPTIONS = ["--data", "digits", "--channels", "8", "--layers", "3"]
+OPTIONS += ["--population", "8", "--generations", "5", "--finalists", "3"]
 
 
 def start(run: Path, *options: str) -> subprocess.Popen[bytes]:
