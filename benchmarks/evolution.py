@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def main() -> None:
             {
                 "benchmark": "evolution",
                 "command": " ".join(["python", *sys.argv]),
-                "machine": platform.processor() or platform.machine(),
+                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
                 "versions": {p: version(p) for p in ("msc-snn", "torch", "numpy", "pymoo")},
                 "settings": settings,
                 "seeds": rows,

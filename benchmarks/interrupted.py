@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -99,7 +101,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    found: dict[str, object] = {"benchmark": "interrupted", "options": " ".join(OPTIONS)}
+    found: dict[str, object] = {
+        "benchmark": "interrupted",
+        "command": " ".join(["python", *sys.argv]),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": {name: version(name) for name in ("msc-snn", "torch", "numpy", "pymoo")},
+        "options": " ".join(OPTIONS),
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         begun = time.perf_counter()

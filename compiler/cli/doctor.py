@@ -34,11 +34,12 @@ ENABLES: Mapping[str, str] = {
     "norse": "verify/run --on norse",
     "scipy": "msc search: the statistics of its report",
     "pymoo": "msc search: evolution",
+    "pillow": "data: folders of images",
     "matplotlib": "msc search: the figures of its report",
     "ray": "msc search --ray",
 }
 EXTRAS = ("simulators", "ray")
-MODULES: Mapping[str, str] = {"scikit-learn": "sklearn"}
+MODULES: Mapping[str, str] = {"scikit-learn": "sklearn", "pillow": "PIL"}
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(?:;(.*))?")
 _BOUND = re.compile(r"(>=|<)\s*([0-9][0-9.]*)")
 

@@ -119,7 +119,23 @@ FromOption: TypeAlias = Annotated[
 ]
 DataOption: TypeAlias = Annotated[
     str | None,
-    typer.Option("--data", metavar="NAME|PATH", help="A data set (digits) or .npz file.", show_default=False),
+    typer.Option(
+        "--data",
+        metavar="NAME|PATH",
+        help="A data set (docs/data.md), .npz file or folder of images.",
+        show_default=False,
+    ),
+]
+KindOfDataOption: TypeAlias = Annotated[
+    Input | None, typer.Option("--input", help="The kind the data must have.", show_default=False)
+]
+ShapeOfDataOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--input-shape", metavar="C,H,W", help="The shape samples must have.", show_default=False),
+]
+ClassesOfDataOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--classes", metavar="N", help="How many classes data must have.", show_default=False),
 ]
 BatchOption: TypeAlias = Annotated[
     int | None, typer.Option("--batch", metavar="N", help="Samples per batch (32).", show_default=False)

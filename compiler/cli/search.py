@@ -27,6 +27,9 @@ _ALSO = {"synops": "synops a sample", "rate": "firing rate"}  # measures every n
 def search(
     data: p.DataOption = None,
     space: p.SpaceOption = None,
+    kind: p.KindOfDataOption = None,
+    input_shape: p.ShapeOfDataOption = None,
+    classes: p.ClassesOfDataOption = None,
     channels: p.ChannelsOption = None,
     layers: p.LayersOption = None,
     timesteps: p.TimestepsOption = None,
@@ -60,9 +63,7 @@ def search(
     given = given_options(locals())
     folder = _folder(out, given, resume)
     prepared = _prepare(given, folder, resume)
-    _check_cluster(prepared.settings, ray)
-    outcome = _run(prepared, workers, ray, folder, resume)
-    _answer(outcome, prepared.settings, folder, as_json)
+    _answer(_run(prepared, workers, ray, folder, resume), prepared.settings, folder, as_json)
 
 
 def _folder(out: str | None, given: Mapping[str, Any], resume: bool) -> Path:
@@ -112,6 +113,7 @@ def _run(prepared: Prepared, workers: int | None, ray: str | None, folder: Path,
     from msc.search.evolution.report import write_report
     from msc.search.evolution.searching import search
 
+    _check_cluster(prepared.settings, ray)
     watcher = watch(prepared.settings)
     try:
         with (

@@ -38,6 +38,9 @@ class Options:
 
     data: str = ""
     space: str = "mse-nas"
+    kind: str | None = None
+    input_shape: str | None = None
+    classes: int | None = None
     channels: int | None = None
     layers: int = 6
     timesteps: int | None = None

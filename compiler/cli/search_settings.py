@@ -86,6 +86,7 @@ def _understood(options: Options, given: Mapping[str, Any]) -> tuple[tuple[Objec
     split = attempt(lambda: find_data(options.data)) if options.data else None
     if split is not None:
         attempt.problems += _wrong_steps(options, split)
+        attempt.problems += attempt(lambda: tuple(_wrong_data(options, split))) or ()
     raise_all(UsageError, attempt.problems)
     assert objectives is not None
     assert device is not None
@@ -130,6 +131,21 @@ def _wrong_steps(options: Options, split: Split) -> Iterator[Problem]:
     if steps is not None and wanted not in (None, steps):
         what = f"the events of {split.name} have {steps} time steps"
         yield Problem(f"--timesteps {wanted}", what, "leave it out")
+
+
+def _wrong_data(options: Options, split: Split) -> Iterator[Problem]:
+    """Refuse data of another kind, shape or number of classes than the call says."""
+    from msc.compiler.cli.new import parse_shape
+
+    fix = "leave it out, or give other --data"
+    shape = None if options.input_shape is None else parse_shape(options.input_shape)
+    if options.kind not in (None, split.kind.value):
+        yield Problem(f"--input {options.kind}", f"{split.name} holds {split.kind.value} data", fix)
+    if shape not in (None, split.shape):
+        found = ",".join(map(str, split.shape))
+        yield Problem(f"--input-shape {options.input_shape}", f"samples of {split.name} are {found}", fix)
+    if options.classes not in (None, split.classes):
+        yield Problem(f"--classes {options.classes}", f"{split.name} has {split.classes} classes", fix)
 
 
 def _steps(split: Split) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from msc.compiler.registry import discover
 from msc.ir.errors import MscError
 from msc.ir.neurons import InputKind
+
+SACCADES = "saccades:"
 
 
 class DataError(MscError):
@@ -54,7 +56,7 @@ class Dataset(Protocol):
 
 
 def find_data(name_or_path: str) -> Split:
-    """Load a data set by its name, or from an .npz file (`msc.search.data.files`).
+    """Load a data set by its name, an .npz file, a folder of images, or simulated events (`saccades:` + any).
 
     Raises DataError naming the data sets there are, FileError, or DataError with all that is wrong in a file.
     """
@@ -62,12 +64,21 @@ def find_data(name_or_path: str) -> Split:
     known = {dataset.name: dataset for dataset in sorted(found, key=lambda dataset: dataset.name)}
     if name_or_path in known:
         return known[name_or_path].load()
+    if os.path.isdir(name_or_path) and not name_or_path.endswith(".npz"):
+        from msc.search.data.images import load_folder
+
+        return cast(Split, load_folder(name_or_path))  # pyright knows this file by two names
     if name_or_path.endswith(".npz") or os.path.exists(name_or_path):
         from msc.search.data.files import load_file
 
-        return cast(Split, load_file(name_or_path))  # pyright knows this file by two names
+        return cast(Split, load_file(name_or_path))
+    if name_or_path.startswith(SACCADES) and name_or_path != SACCADES:
+        from msc.search.data.saccades import simulate
+
+        return cast(Split, simulate(cast(Any, find_data(name_or_path.removeprefix(SACCADES)))))
     raise DataError.of(
         f"--data {name_or_path}",
         "there is no such data set or file",
-        f"use one of: {', '.join(known)}, or the path of an .npz file",
+        f"use one of: {', '.join(known)}, {SACCADES}NAME of one with images, or the path of an .npz file "
+        "or a folder of images",
     )

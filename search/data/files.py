@@ -12,9 +12,8 @@ from msc.ir.errors import Problem, raise_all
 from msc.ir.neurons import InputKind
 from msc.search.data import DataError, Split
 from msc.search.data.archive import read_archive
+from msc.search.data.holdout import held_out
 
-SPLIT_SEED = 0
-TEST_SHARE = 0.2
 _MOST_CLASSES = 100_000  # of a genome's skeleton
 _KINDS = {4: InputKind.STATIC, 5: InputKind.EVENTS}
 _SHAPES = "[N,C,H,W] (static frames) or [T,N,C,H,W] (events)"
@@ -42,8 +41,9 @@ def load_file(path: str) -> Split:
         return Split(
             path, kind, classes, inputs[0], labels, inputs[1], arrays["test_labels"].astype(np.int64)
         )
-    held_out = _held_out(path, labels)
-    train, test = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    fix = "give 3 or more of a class, or test_inputs and test_labels"
+    testing = held_out(f"{path}, inputs", labels, fix)
+    train, test = np.flatnonzero(~testing), np.flatnonzero(testing)
     axis = sample_axis(kind)
     return Split(
         path,
@@ -143,18 +143,3 @@ def _converted(arrays: list[NDArray[Any]]) -> list[NDArray[np.float32]]:
         return [array.astype(np.float32) for array in arrays]
     scale = np.float32(max(1, *(int(array.max()) for array in arrays)))
     return [array.astype(np.float32) / scale for array in arrays]
-
-
-def _held_out(path: str, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Choose the samples to test on: of each class its share, rounded."""
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    counts = np.bincount(labels)
-    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    held_out = np.zeros(len(labels), bool)
-    held_out[by_class[rank < np.repeat(np.floor(TEST_SHARE * counts + 0.5), counts)]] = True
-    if not held_out.any():
-        what = f"{len(labels)} samples of {len(counts)} classes are too few to hold {TEST_SHARE:.0%} out"
-        fix = "give 3 or more of a class, or test_inputs and test_labels"
-        raise DataError.of(f"{path}, inputs", what, fix)
-    return held_out

@@ -57,7 +57,7 @@ def test_a_search_leaves_its_files_and_says_what_it_found(finished: tuple[Path, 
     assert lines["hash"] == genome_hash(best)[:12]
     (record,) = [e.record for e in history.evaluations if e.record.hash == genome_hash(best)]
     assert lines["sahd (max)"] == f"{record.values['sahd']:.6g}"
-    assert lines["neurons"] == str(record.neurons)
+    assert lines["neurons"] == f"{record.neurons:,}"
     assert lines["candidates"] == f"12, {len(history.evaluations)} different networks"
     for path in ("best.json", "history.jsonl", "report.html", "timings.jsonl"):
         assert (run / path).stat().st_size > 0
@@ -156,7 +156,7 @@ def test_snasnet_random_search_with_limits(call: Caller) -> None:
     feasible = [record for record in records if record.feasible]
     assert max(record.neurons for record in records) > 2300
     assert max(record.neurons for record in feasible) <= 2300
-    assert f"params (max)     {max(record.params for record in feasible)}" in answer.stdout
+    assert f"params (max)     {max(record.params for record in feasible):,}" in answer.stdout
 
 
 def test_minimising_bie_gets_a_floor(call: Caller) -> None:

@@ -18,7 +18,7 @@ from tests.cli.calling import msc
 from tests.cli.searching import SMALL, Caller, contents
 from tests.requires import require
 
-ALL_DATA = ", ".join(sorted(part.name for part in discover("msc.search.data", "DATASET").values()))  # type: ignore[attr-defined]
+ALL_DATA = sorted(str(part.name) for part in discover("msc.search.data", "DATASET").values())  # type: ignore[attr-defined]
 ALL_FITNESSES = "accuracy, bie, bie-binary, bie-norm, hd, params, rate, sahd, synops"
 
 
@@ -38,12 +38,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 CALLS: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "no data": ((), ["--data: is missing; name a data set, such as digits, or an .npz file"]),
-    "unknown data": (
-        ("--data", "nothing"),
+    "data of another kind, shape and classes": (
+        ("--data", "digits", "--input", "events", "--input-shape", "3,32,32", "--classes", "4"),
         [
-            f"--data nothing: there is no such data set or file; use one of: {ALL_DATA}, "
-            "or the path of an .npz file"
+            "--input events: digits holds static data; leave it out, or give other --data",
+            "--input-shape 3,32,32: samples of digits are 1,8,8; leave it out, or give other --data",
+            "--classes 4: digits has 10 classes; leave it out, or give other --data",
         ],
+    ),
+    "a shape that is none": (
+        ("--data", "digits", "--input-shape", "8,8"),
+        ["--input-shape 8,8: is not three positive integers; write it as C,H,W, for example 3,32,32"],
     ),
     "unknown fitness": (
         ("--data", "digits", "--fitness", "bee"),
@@ -148,6 +153,13 @@ CALLS: dict[str, tuple[tuple[str, ...], list[str]]] = {
         ],
     ),
 }  # fmt: skip
+
+
+def test_unknown_data_names_all_there_are(call: Caller) -> None:
+    (told,) = call.refused("--data", "nothing")
+    start = "--data nothing: there is no such data set or file; use one of: "
+    assert told.startswith(f"{start}{', '.join(ALL_DATA)}, ")
+    assert "digits" in ALL_DATA
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -105,15 +105,15 @@ def test_arrays_in_fortran_order_and_big_endian_and_compressed() -> None:
 
 
 def test_unknown_data_names_what_is_known() -> None:
-    assert problems("mnist") == [
-        "--data mnist: there is no such data set or file; use one of: digits, or the path of an .npz file"
-    ]
+    (line,) = problems("imagenet")
+    assert line.startswith("--data imagenet: there is no such data set or file; use one of: cifar10, ")
+    assert line.endswith(", or the path of an .npz file or a folder of images")
     assert problems("missing.npz") == [
         "missing.npz: cannot read the data file (no such file or directory); check the path"
     ]
-    Path("folder").mkdir()
-    assert problems("folder") == [
-        "folder: cannot read the data file (is a directory); name a file, not a folder"
+    Path("folder.npz").mkdir()
+    assert problems("folder.npz") == [
+        "folder.npz: cannot read the data file (is a directory); name a file, not a folder"
     ]
 
 

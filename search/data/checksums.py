@@ -1,0 +1,61 @@
+"""Checksums of data files: compared once, and remembered while a file stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from msc.ir.files import FileError, open_limited, read_limited, write_atomic
+from msc.search.data import DataError
+from msc.search.data.places import DataFile, cache_folder
+
+LIMIT_BYTES = 1 << 34  # far above every archive that is published
+_CHUNK_BYTES = 1 << 20
+_MARK_BYTES = 1 << 14
+
+
+def verify(path: Path, file: DataFile) -> None:
+    """Refuse a file whose MD5 is not the published one.
+
+    That a file passed is remembered in the cache by its place, size and time of change; one that is still
+    so is not read again. Raises FileError, or DataError with both checksums.
+    """
+    stat = os.stat(path)
+    mark = _mark(path)
+    stamp = json.dumps([str(path.resolve()), stat.st_size, stat.st_mtime_ns, file.md5]).encode()
+    if _remembered(mark) == stamp:
+        return
+    compare(path, file, _md5_of(path), stat.st_size)
+    with suppress(OSError, FileError):  # a cache that cannot be written costs time, nothing else
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(mark, stamp)
+
+
+def compare(path: Path, file: DataFile, found: str, size: int) -> None:
+    """Raise DataError where the MD5 found is not the published one."""
+    if found != file.md5:
+        what = f"is damaged or another file: the MD5 of its {size} bytes is {found}, {file.md5} is expected"
+        raise DataError.of(str(path), what, f"remove it and run: {file.command(path.parent)}")
+
+
+def _mark(path: Path) -> Path:
+    """The file that says what passed at this place."""
+    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
+    return cache_folder() / "checked" / f"{name}.json"
+
+
+def _remembered(mark: Path) -> bytes | None:
+    with suppress(OSError, FileError):
+        return read_limited(mark, _MARK_BYTES, "checksum note")
+    return None
+
+
+def _md5_of(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with open_limited(path, LIMIT_BYTES, "data file") as (file, _):
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
