@@ -126,16 +126,15 @@ class _Pass:
         self.module.load_weights(initial_model(network, seed).weights)
         self.module.to(device).train()
         cyclic = cyclic_projections(network)
-        self._uncalibrated = any(p.norm is not None and p.name in cyclic for p in network.projections)
+        self._uncalibrated = {
+            p.target for p in network.projections if p.norm is not None and p.name in cyclic
+        }
 
     def responses(self, inputs: Tensor, currents: _Currents | None) -> tuple[Response, ...]:
         """Pass one batch, population by population; the running statistics stay as calibrated."""
         with torch.no_grad():
             if self._uncalibrated:
-                self.module.momentum = 1.0
-                for _ in self.module.stream(inputs):
-                    pass
-                self._uncalibrated = False
+                self._calibrate(inputs)
             self.module.momentum = 0.0
             observer = None if currents is None else currents.add
             return tuple(
@@ -143,6 +142,14 @@ class _Pass:
                 for name, values in self.module.stream(inputs, observer=observer)
                 if not isinstance(self.network.population(name).neuron, LI)
             )
+
+    def _calibrate(self, inputs: Tensor) -> None:
+        """Pass a batch as far as the last population in a cycle, to set the running statistics there."""
+        self.module.momentum = 1.0
+        for name, _ in self.module.stream(inputs):
+            self._uncalibrated.discard(name)
+            if not self._uncalibrated:
+                return
 
     def not_finite(self) -> tuple[Violation, ...]:
         """Find norms whose statistics are no numbers: spikes would hide it, as NaN fires no neuron."""
