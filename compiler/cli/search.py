@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOTHING_FEASIBLE = 1
 _LARGE = 100_000
-_ALSO = {"synops": "synops a sample", "rate": "firing rate"}  # measures every network has, with titles
+_ALSO = {"params": "parameters", "synops": "synops a sample", "rate": "firing rate"}  # measures every network has, with titles
 
 
 def search(
@@ -94,13 +94,13 @@ def _prepare(given: Mapping[str, Any], folder: Path, resume: bool) -> Prepared:
     return prepared
 
 
-def _check_cluster(settings: SearchSettings, ray: str | None) -> None:
-    """Refuse a GPU on Ray, whose tasks ask for CPUs only and are shown no GPU."""
+def check_cluster(ray: str | None, device: str) -> None:
+    """Refuse a GPU on Ray, whose tasks ask for CPUs only and are shown no GPU; raises UsageError."""
     from msc.compiler.cli.failures import UsageError
     from msc.compiler.cli.search_options import CPU
 
-    if ray is not None and settings.device != CPU:
-        what = f"workers on Ray have no GPU, and --device is {settings.device}"
+    if ray is not None and device != CPU:
+        what = f"workers on Ray have no GPU, and --device is {device}"
         fix = "use --workers, whose processes share this machine's GPU, or --device cpu"
         raise UsageError.of(f"--ray {ray}", what, fix)
 
@@ -113,7 +113,7 @@ def _run(prepared: Prepared, workers: int | None, ray: str | None, folder: Path,
     from msc.search.evolution.report import write_report
     from msc.search.evolution.searching import search
 
-    _check_cluster(prepared.settings, ray)
+    check_cluster(ray, prepared.settings.device)
     watcher = watch(prepared.settings)
     try:
         with (
@@ -162,8 +162,9 @@ def _lines(outcome: Outcome, settings: SearchSettings, folder: Path) -> Iterator
     record = outcome.record
     assert record is not None
     values = {f"{o.measure} ({o.better.value})": o.value(record) for o in settings.objectives}
-    values |= {"neurons": record.neurons, "parameters": record.params}
-    values |= {title: record.values.get(name) for name, title in _ALSO.items()}
+    values["neurons"] = record.neurons
+    named = {o.measure for o in settings.objectives}
+    values |= {title: record.values.get(name) for name, title in _ALSO.items() if name not in named}
     rows = [("best genome", str(folder / "best.json")), ("hash", record.hash[:12])]
     rows += [(title, _number(value)) for title, value in values.items()]
     candidates = outcome.evaluations + outcome.cached
@@ -187,7 +188,7 @@ def _number(value: float | None) -> str:
     """Write counts and large values whole, others with six digits."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= _LARGE else f"{value:.6g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= _LARGE else f"{value:.6g}"
 
 
 def _files(folder: Path) -> list[str]:

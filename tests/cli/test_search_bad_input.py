@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from msc.compiler.cli.failures import UsageError
 from msc.compiler.registry import discover
 from msc.search.data.digits import digits
 from tests.cli.calling import msc
@@ -366,3 +367,17 @@ def test_wrong_types_are_told_by_the_option(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "Invalid value for '--population'" in result.stderr
     assert not os.listdir(tmp_path)
+
+
+def test_a_gpu_on_ray_is_refused() -> None:
+    """Ray shows tasks that ask for no GPU none: they would run on the CPU, or fail one by one."""
+    from msc.compiler.cli.search import check_cluster
+
+    check_cluster(None, "cuda")
+    check_cluster("local", "cpu")
+    with pytest.raises(UsageError) as caught:
+        check_cluster("local", "cuda")
+    assert str(caught.value) == (
+        "--ray local: workers on Ray have no GPU, and --device is cuda; "
+        "use --workers, whose processes share this machine's GPU, or --device cpu"
+    )
