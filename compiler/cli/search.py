@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 NOTHING_FEASIBLE = 1
 _LARGE = 100_000
-_ALSO = {"params": "parameters", "synops": "synops a sample", "rate": "firing rate"}  # measures every network has, with titles
+# measures that every network has, with titles
+_ALSO = {"params": "parameters", "synops": "synops a sample", "rate": "firing rate"}
 
 
 def search(
