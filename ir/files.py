@@ -94,7 +94,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | bytearray | memoryv
             with suppress(OSError):
                 temporary.unlink()
             raise
-        _flush_folder(final.parent)
+        flush_folder(final.parent)
 
 
 def write_folder_atomic(
@@ -128,7 +128,7 @@ def _create_folder(final: Path, files: Mapping[str, bytes]) -> None:
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    _flush_folder(final.parent)
+    flush_folder(final.parent)
 
 
 def _fill_folder(final: Path, files: Mapping[str, bytes]) -> None:
@@ -153,7 +153,7 @@ def _fill_folder(final: Path, files: Mapping[str, bytes]) -> None:
             raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    _flush_folder(final)
+    flush_folder(final)
 
 
 def _put_back(final: Path, staging: Path, entries: list[str]) -> None:
@@ -172,7 +172,7 @@ def _build(folder: Path, files: Mapping[str, bytes]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_new(path, data, None)
     for inner in {(folder / name).parent for name in files} | {folder}:
-        _flush_folder(inner)
+        flush_folder(inner)
 
 
 def _check_names(files: Mapping[str, bytes]) -> None:
@@ -229,7 +229,7 @@ def _write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Flush a folder's entries; the names are already in place, so a device that cannot is no error."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

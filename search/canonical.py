@@ -37,8 +37,12 @@ def genome_hash(genome: Genome) -> str:
     The network's part covers populations, projections, shapes, signs, delays and time steps. A disconnected
     genome's hash is that of its skeleton alone.
     """
-    lowered = lower(genome)
-    skeleton = genome.skeleton
+    return lowered_hash(lower(genome))
+
+
+def lowered_hash(lowered: Lowered) -> str:
+    """Compute the hash of a genome that is lowered already."""
+    skeleton = lowered.genome.skeleton
     network = _hash_of(lowered) or f"disconnected {replace(skeleton, reductions=())}"
     text = f"{FORMAT} {VERSION}\nclasses {skeleton.classes}\nvotes {skeleton.votes}\n{network}\n"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from math import prod
@@ -30,6 +29,7 @@ from msc.search.genome import Genome, parse_genome
 from msc.search.lower import require_connected
 from msc.search.motifs import motifs
 from msc.search.readout import class_scores
+from msc.search.threads import one_thread
 from msc.search.train import Epoch, Settings, Trained, train_network
 
 SETTINGS = Settings(epochs=20)
@@ -83,7 +83,7 @@ def run_demo(
     split = digits()
     _tell(echo, _opening(genome, Model(network), split))
     started = perf_counter()
-    with _one_thread():
+    with one_thread():
         trained = train_network(network, split, settings, lambda epoch: progress(_epoch_line(epoch)))
     held_out = len(split.test_labels)
     _tell(echo, _training_report(trained, settings, held_out, perf_counter() - started))
@@ -111,20 +111,6 @@ def _refuse_occupied(folder: Path, force: bool) -> None:
     """Refuse a folder that is in use before a minute is spent on training."""
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise FileError.of(str(folder), "the folder is not empty", "choose another one or add --force")
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    """Compute on one thread: the same weights on any machine, and no stall where a core is busy.
-
-    Threads of one small operation wait for each other, which costs more than they save.
-    """
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(usual)
 
 
 def _opening(genome: Genome, model: Model, split: Split) -> Iterator[str]:

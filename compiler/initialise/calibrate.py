@@ -17,12 +17,13 @@ from msc.compiler.initialise.work import (
     observe_norm,
     raw_current,
     set_bias,
+    signed,
     silence,
     wanted_spread,
 )
 from msc.ir.graph import component_of, components
 from msc.ir.linear import Floats
-from msc.ir.network import Array, Model, Network, Population, Projection, Sign
+from msc.ir.network import Model, Network, Population, Projection
 from msc.ir.neurons import InputKind, Source
 from msc.ir.ops import Shape
 from msc.ir.shapes import norm_parameters, population_shapes, weight_shapes
@@ -63,7 +64,7 @@ def _start(work: Calibration, population: Population) -> None:
     for projection in incoming:
         for name, shape in _op_weights(work, projection):
             drawn = work.recipe.draw(work.rng(name), shape, projection)
-            work.weights[name] = _signed(drawn, projection.sign)
+            work.weights[name] = signed(drawn, projection.sign)
     known = [p for p in incoming if p.source in work.trains]
     raw = {p.name: raw_current(work, p) for p in known}
     work.gains[population.name] = gain = _gain(work, population, raw)
@@ -85,16 +86,6 @@ def _op_weights(work: Calibration, projection: Projection) -> list[tuple[str, Sh
     expected = weight_shapes(replace(work.network, projections=(projection,)), work.shapes)
     keys = {projection.weight_key(i) for i in range(len(projection.ops))}
     return [(name, shape) for name, shape in expected.items() if name in keys]
-
-
-def _signed(weight: Array, sign: Sign) -> Array:
-    match sign:
-        case Sign.EXCITATORY:
-            return np.abs(weight)
-        case Sign.INHIBITORY:
-            return -np.abs(weight)
-        case Sign.FREE:
-            return weight
 
 
 def _gain(work: Calibration, population: Population, raw: dict[str, Floats]) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from math import erfc, prod, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.ir.network import Array, Model, Network, NormKind, Population, Projection, Sign
+from msc.compiler.initialise.work import part_seed, signed
+from msc.ir.network import Array, Model, Network, NormKind, Population, Projection
 from msc.ir.neurons import IF, LIF, CubaLIF
 from msc.ir.ops import AvgPool2d, Scale, Shape, SumPool2d, weight_shape
 from msc.ir.shapes import norm_parameters, population_shapes, projection_shapes, weight_shapes
@@ -53,21 +53,14 @@ def _op_shapes(projection: Projection, source: Shape) -> dict[str, Shape]:
 
 
 def _drawn(network: Network, projection: Projection, name: str, shape: Shape, seed: int) -> Array:
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    rng = np.random.Generator(np.random.SFC64(np.frombuffer(digest, np.uint32).tolist()))
+    rng = np.random.Generator(np.random.SFC64(part_seed(seed, name).tolist()))
     mean, variance = _delivered(network, projection)
     power = 3.0 if projection.norm is not None else mean**2 + variance
     bound = sqrt(3 / (prod(shape[1:]) * power))
     weight = rng.random(shape, dtype=np.float32)
     weight *= np.float32(2 * bound)
     weight -= np.float32(bound)
-    match projection.sign:
-        case Sign.EXCITATORY:
-            return np.abs(weight)
-        case Sign.INHIBITORY:
-            return -np.abs(weight)
-        case Sign.FREE:
-            return weight
+    return signed(weight, projection.sign)
 
 
 def _delivered(network: Network, projection: Projection) -> tuple[float, float]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from msc.ir.linear import Floats, apply_ops, normalise, per_channel
-from msc.ir.network import Array, Network, NormKind, Population, Projection
+from msc.ir.network import Array, Network, NormKind, Population, Projection, Sign
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, Source
 from msc.ir.ops import Shape
 from msc.ir.step import State, step
@@ -54,8 +55,23 @@ class Calibration:
 
     def rng(self, name: str) -> np.random.Generator:
         """Make the generator of one named part: the same part draws the same in any network."""
-        digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
-        return np.random.default_rng(np.frombuffer(digest, np.uint32))
+        return np.random.default_rng(part_seed(self.seed, name))
+
+
+def part_seed(seed: int, name: str) -> NDArray[np.uint32]:
+    """Make the seed of one named part: the same in any network that has it under this name."""
+    return np.frombuffer(hashlib.sha256(f"{seed}/{name}".encode()).digest(), np.uint32)
+
+
+def signed(weight: Array, sign: Sign) -> Array:
+    """Hold drawn weights to a sign: |w|, -|w| or w."""
+    match sign:
+        case Sign.EXCITATORY:
+            return np.abs(weight)
+        case Sign.INHIBITORY:
+            return -np.abs(weight)
+        case Sign.FREE:
+            return weight
 
 
 def raw_current(work: Calibration, projection: Projection) -> Floats:

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from msc.ir.errors import MscError, Problem, raise_all
-from msc.ir.files import FileError
+from msc.ir.files import FileError, flush_folder
 from msc.search.evolution.linefile import LineFile, encode, read_lines
-from msc.search.evolution.runfolder import check_folder, flush_folder, remove_leftovers
+from msc.search.evolution.runfolder import check_folder, remove_leftovers
 from msc.search.evolution.settings import SearchSettings, differences
 from msc.search.evolution.stored import (
     FORMAT,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from msc.ir.errors import Problem
-from msc.ir.files import FileError, write_atomic
+from msc.ir.files import FileError, flush_folder, write_atomic
 from msc.search.evolution.linefile import explained
 from msc.search.evolution.stored import NAME
 from msc.search.genome import Genome, dump_genome
@@ -59,16 +59,6 @@ def remove_leftovers(folder: Path) -> None:
         for path in place.glob(_TEMPORARY):
             with suppress(OSError):
                 path.unlink()
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush a folder's entries to the device; one that cannot is no error."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def write_best(folder: Path, genome: Genome) -> None:

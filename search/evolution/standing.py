@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from msc.search.evolution.objectives import Objective
+from msc.search.evolution.ranking import comparable
 from msc.search.scoring.records import FAILED, Record
 
 NO_VALUE = 1e300  # finite, since infinities make distances between costs not-a-number
@@ -32,6 +33,6 @@ def standing(record: Record, objectives: Sequence[Objective]) -> Standing:
     """Rate a record; one without a finite cost in every objective never counts as feasible."""
     costs = tuple(objective.cost(record) for objective in objectives)
     violation = record.violation
-    if record.feasible and not all(isfinite(cost) for cost in costs):
+    if record.feasible and not comparable(record, objectives):
         violation = FAILED
     return Standing(violation, tuple(cost if isfinite(cost) else NO_VALUE for cost in costs))

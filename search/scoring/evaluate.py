@@ -16,7 +16,7 @@ from msc.ir.graph import cyclic_projections
 from msc.ir.network import Network, Projection
 from msc.ir.neurons import LI
 from msc.ir.shapes import neuron_count
-from msc.search.canonical import genome_hash
+from msc.search.canonical import lowered_hash
 from msc.search.data import Split
 from msc.search.genome import Genome
 from msc.search.health import TrainError
@@ -64,8 +64,8 @@ class Evaluator:
 
         Raises GenomeError for a network too large to lower, which has no hash.
         """
-        identity = genome_hash(task.genome)
-        network = lower(task.genome).network
+        lowered = lower(task.genome)
+        identity, network = lowered_hash(lowered), lowered.network
         if network is None:
             return Record(identity, task.seed, failure="disconnected: no path from the input to the head")
         try:

@@ -123,7 +123,7 @@ def _read_by_output(network: Network, responses: Sequence[Response]) -> list[Res
 
 def _features(responses: Sequence[Response]) -> NDArray[np.float64]:
     """Rates of all channels of populations, [B, channels]."""
-    parts = [r.channels / (r.neurons / r.shape[0] * len(r.levels)) for r in responses]
+    parts = [r.channels / (r.neurons / r.shape[0] * r.steps) for r in responses]
     return np.concatenate(parts, axis=1)
 
 

@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from msc.search.evolution.pools import Done, Evaluate
-from msc.search.evolution.pools.evaluation import evaluate_timed, one_thread
+from msc.search.evolution.pools.evaluation import evaluate_timed
+from msc.search.threads import one_thread
 
 if TYPE_CHECKING:
     from msc.search.scoring.evaluate import Task
