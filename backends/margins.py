@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from msc.ir.linear import Floats, apply_projection, per_channel
 from msc.ir.network import Model, Population, Projection
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, Source
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Source
 from msc.ir.ops import Scale
 from msc.ir.simulate import Trace, input_frames, simulate
 
@@ -85,8 +85,8 @@ def _gain(population: Population) -> float:
             return abs(r)
         case CubaLIF() as neuron:
             return abs(neuron.r * neuron.w_in) / (neuron.tau_mem * neuron.tau_syn)
-        case Source():
-            raise AssertionError("a source has no membrane")
+        case Source() | FixedLIF():
+            raise AssertionError("a source has no membrane, and fixed-point ones have no rounding")
 
 
 def _absolute_op(op: Any) -> Any:

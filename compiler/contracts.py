@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
+
+from numpy.typing import NDArray
 
 from msc.ir.errors import MscError, Problem
 from msc.ir.network import Model
@@ -35,6 +37,9 @@ class Property(Enum):
     NORMS_FOLDED = "no projection has a norm"
     POOLS_FOLDED = "no pool or scale stands beside weights it could be folded into"
     PARALLEL_MERGED = "no two projections with weights of one kind could share one kernel"
+    ONE_KERNEL = "every projection between neurons is one convolution or one matrix"
+    FIXED_POINT = "every population is FixedLIF, every weight an integer that Loihi holds"
+    RETIMED = "every projection takes at least one step, every population starts when its input arrives"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class PassResult:
     model: Model
     changes: tuple[str, ...] = ()
     errors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+Options: TypeAlias = Mapping[str, "str | NDArray[Any]"]
+NO_OPTIONS: Options = MappingProxyType({})
 
 
 class Pass(Protocol):
@@ -69,17 +78,22 @@ class Pass(Protocol):
         """What holds afterwards."""
         ...
 
-    def run(self, model: Model) -> PassResult:
-        """Rewrite; raises CompileError where a required rewrite cannot apply."""
+    def run(self, model: Model, options: Options = NO_OPTIONS) -> PassResult:
+        """Rewrite, as the target's `options` say; raises CompileError where it cannot apply."""
         ...
 
 
 @dataclass(frozen=True)
 class Option:
-    """A target's `--option`: its values (the first is the default) and what it does."""
+    """A target's `--option`: its values (the first is the default) and what it does.
+
+    An `is_array` option has no values to choose from: it names a .npy file, which the command line reads;
+    passes and targets are given the array, or nothing where the option was left out.
+    """
 
     values: tuple[str, ...]
     help: str
+    is_array: bool = False
 
 
 class Target(Protocol):
@@ -100,10 +114,10 @@ class Target(Protocol):
         """The options it takes."""
         ...
 
-    def refusals(self, model: Model, options: Mapping[str, str]) -> tuple[Problem, ...]:
+    def refusals(self, model: Model, options: Options) -> tuple[Problem, ...]:
         """List everything about the model that the target cannot express (empty: it can)."""
         ...
 
-    def emit(self, model: Model, options: Mapping[str, str]) -> Mapping[str, bytes]:
+    def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
         """Make the artefact's files, name -> bytes; only called where nothing is refused."""
         ...

@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from msc.compiler.contracts import CompileError, Pass, Property, Target
+from msc.compiler.contracts import CompileError, Options, Pass, PassResult, Property, Target
 from msc.compiler.registry import choose, discover, folders_with
 from msc.ir.errors import Problem, raise_all
 from msc.ir.hashing import network_hash, weights_hash
@@ -59,8 +60,11 @@ def plan(target: Target) -> tuple[Pass, ...]:
     return tuple(planned)
 
 
-def check_options(target: Target, options: Mapping[str, str]) -> dict[str, str]:
-    """Fill in the defaults; raises CompileError listing every unknown option and value."""
+def check_options(target: Target, options: Options) -> dict[str, str | NDArray[Any]]:
+    """Fill in the defaults; raises CompileError listing every unknown option and value.
+
+    An option that takes an array and was not given stays absent.
+    """
     problems = [
         Problem(
             f"option {name}",
@@ -77,16 +81,43 @@ def check_options(target: Target, options: Mapping[str, str]) -> dict[str, str]:
             f"use one of: {', '.join(option.values)}",
         )
         for name, option in target.options.items()
-        if name in options and options[name] not in option.values
+        if not option.is_array and name in options and options[name] not in option.values
+    ]
+    problems += [
+        Problem(f"option {name}", "takes an array", "give the name of a .npy file")
+        for name, option in target.options.items()
+        if option.is_array and isinstance(options.get(name), str)
     ]
     raise_all(CompileError, problems)
-    return {name: options.get(name, option.values[0]) for name, option in target.options.items()}
+    return {
+        name: options[name] if name in options else option.values[0]
+        for name, option in target.options.items()
+        if name in options or not option.is_array
+    }
+
+
+def lower(
+    model: Model,
+    target: Target,
+    options: Options,
+    until: Property | None = None,
+) -> Model:
+    """Run a target's passes on a verified model; the result is what the target emits.
+
+    `until` stops after the pass that promises it. Raises CompileError where options or passes refuse.
+    """
+    chosen = check_options(target, options)
+    for step in plan(target):
+        model = step.run(model, chosen).model
+        if until in step.promises:
+            break
+    return model
 
 
 def compile_model(
     load: Callable[[], Model],
     target: Target,
-    options: Mapping[str, str],
+    options: Options,
     on_pass: Callable[[str, Model], None] | None = None,
 ) -> Artefact:
     """Verify a model, run the target's passes, refuse what it cannot express, emit its files.
@@ -98,28 +129,22 @@ def compile_model(
     chosen = check_options(target, options)
     model = load()
     verify_model(model)
+    passes: list[dict[str, Any]] = []
     report: dict[str, Any] = {
         "format": "msc.report",
         "version": 1,
         "target": target.name,
-        "options": chosen,
+        "options": {name: _named(value) for name, value in chosen.items()},
         "network_hash": network_hash(model.network),
         "weights_hash": weights_hash(model.weights),
-        "passes": [],
+        "passes": passes,
     }
     if on_pass:
         on_pass("input", model)
     for step in plan(target):
-        result = step.run(model)
+        result = step.run(model, chosen)
         model = result.model
-        report["passes"].append(
-            {
-                "name": step.name,
-                "exactness": step.exactness.value,
-                "changes": list(result.changes),
-                "errors": dict(result.errors),
-            }
-        )
+        passes.append(_told(step, result))
         del result
         if on_pass:
             on_pass(step.name, model)
@@ -127,6 +152,22 @@ def compile_model(
     files = target.emit(model, chosen)
     report["sizes"] = _sizes(model, files)
     return Artefact(files, report)
+
+
+def _told(step: Pass, result: PassResult) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "exactness": step.exactness.value,
+        "changes": list(result.changes),
+        "errors": dict(result.errors),
+    }
+
+
+def _named(value: str | NDArray[Any]) -> str:
+    """Name an option's value in the report; an array by its shape and hash."""
+    if isinstance(value, str):
+        return value
+    return f"array {'x'.join(map(str, value.shape))} {weights_hash({'array': value})[:12]}"
 
 
 def _sizes(model: Model, files: Mapping[str, bytes]) -> dict[str, Any]:

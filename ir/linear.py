@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from msc.ir.network import Norm, NormKind, Projection, Weights
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, SumPool2d
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -52,6 +52,8 @@ def _apply_op(op: Op, weight: Floats | None, x: Floats) -> Floats:
             return x.reshape(len(x), -1)
         case Scale():
             return x * op.factor
+        case Quantise():
+            return np.clip(np.rint(x * op.scale), -op.limit, op.limit)
         case _:
             assert_never(op)
 

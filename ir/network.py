@@ -64,6 +64,11 @@ class Population:
         """The name of the bias among the weights."""
         return f"{self.name}/bias"
 
+    @property
+    def threshold_key(self) -> str:
+        """The name, among the weights, of a fixed-point population's thresholds."""
+        return f"{self.name}/threshold"
+
 
 @dataclass(frozen=True)
 class Projection:

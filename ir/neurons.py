@@ -99,5 +99,30 @@ class LI(_Rounded):
     v_leak: float = 0.0
 
 
-Neuron: TypeAlias = Source | LIF | IF | CubaLIF | LI
+@dataclass(frozen=True)
+class FixedLIF:
+    """The integer LIF of Loihi, as Lava 0.10's fixed-point model computes it, bit for bit.
+
+    u = toward_zero(u (4095 - decay_u) / 4096) + 64 a, then wrapped to 24 bits    a: sum of weights hit
+    v = clip(toward_zero(v (4096 - decay_v) / 4096) + u + bias, -(2^23 - 1), 2^23 - 1)
+    S = v > 64 threshold; v = 0 where S. The current u is kept.
+    All values are integers; decays are 0..4095 (decay_u 4095: no memory of the current; decay_v 0: IF), the
+    weights `threshold` and `bias` hold one integer per channel. Until step `start` the population is at
+    rest: nothing is integrated, nothing emitted.
+    Source: lava-nc 0.10.0, lava/proc/lif/models.py.
+    """
+
+    decay_u: int = 4095
+    decay_v: int = 2048
+    start: int = 0
+
+
+Neuron: TypeAlias = Source | LIF | IF | CubaLIF | LI | FixedLIF
+FloatNeuron: TypeAlias = LIF | IF | CubaLIF | LI
 SpikingNeuron: TypeAlias = LIF | IF | CubaLIF
+
+
+def in_floating_point(neuron: Neuron) -> FloatNeuron:
+    """Return the neuron itself, for callers that never see a source or a fixed-point population."""
+    assert not isinstance(neuron, Source | FixedLIF), f"{neuron} has no floating-point update"
+    return neuron

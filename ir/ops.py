@@ -1,4 +1,4 @@
-"""The closed union of linear maps, without bias, that a projection chains."""
+"""The closed union of maps, without bias, that a projection chains: linear but for a source's quantiser."""
 
 from __future__ import annotations
 
@@ -64,7 +64,22 @@ class Scale:
         object.__setattr__(self, "factor", as_float32(float(self.factor)))
 
 
-Op: TypeAlias = Conv2d | Linear | AvgPool2d | SumPool2d | Flatten | Scale
+@dataclass(frozen=True)
+class Quantise:
+    """y = clip(rint(scale x), -limit, limit): analog values to integers, on projections from a source only.
+
+    Ties go to the even integer; `scale` is a float32, the product is taken in float64. What a host does
+    before values reach a fixed-point network.
+    """
+
+    scale: float
+    limit: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", as_float32(float(self.scale)))
+
+
+Op: TypeAlias = Conv2d | Linear | AvgPool2d | SumPool2d | Flatten | Scale | Quantise
 Windowed: TypeAlias = Conv2d | AvgPool2d | SumPool2d
 
 
@@ -89,7 +104,7 @@ def output_shape(op: Op, shape: Shape) -> Shape:
             return (op.out_features,)
         case Flatten():
             return (prod(shape),)
-        case Scale():
+        case Scale() | Quantise():
             return shape
         case _:
             assert_never(op)
@@ -102,7 +117,7 @@ def weight_shape(op: Op, shape: Shape) -> Shape | None:
             return (op.out_channels, shape[0] // op.groups, *op.kernel)
         case Linear():
             return (op.out_features, shape[0])
-        case AvgPool2d() | SumPool2d() | Flatten() | Scale():
+        case AvgPool2d() | SumPool2d() | Flatten() | Scale() | Quantise():
             return None
         case _:
             assert_never(op)

@@ -6,7 +6,7 @@ from math import prod
 
 from msc.ir.errors import MscError, Problem
 from msc.ir.network import Network, NormKind, Projection
-from msc.ir.neurons import Source
+from msc.ir.neurons import FixedLIF, Source
 from msc.ir.ops import Shape, output_shape, weight_shape
 
 
@@ -73,6 +73,8 @@ def weight_shapes(network: Network, shapes: dict[str, Shape] | None = None) -> d
     for population in network.populations:
         if population.bias and not population.is_source:
             expected[population.bias_key] = (shapes[population.name][0],)
+        if isinstance(population.neuron, FixedLIF):
+            expected[population.threshold_key] = (shapes[population.name][0],)
     for projection in network.projections:
         chain = projection_shapes(projection, shapes[projection.source])
         for index, op in enumerate(projection.ops):

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from msc.ir.errors import MscError, Problem, raise_all
 from msc.ir.graph import update_order
 from msc.ir.linear import Floats, apply_projection, per_channel
-from msc.ir.network import Model, Projection
-from msc.ir.neurons import LI, InputKind, Source
+from msc.ir.network import Model, Population, Projection
+from msc.ir.neurons import LI, FixedLIF, InputKind, Source, in_floating_point
 from msc.ir.ops import Shape
 from msc.ir.shapes import population_shapes
-from msc.ir.step import State, step
+from msc.ir.step import State, fixed_step, step
 
 
 class InputError(MscError):
@@ -98,7 +98,8 @@ def simulate(
     `inputs` is [B, *shape] for a static source, else [T, B, *shape]. `record` names the populations to
     keep (None: all; the output is always kept). `timesteps` defaults to the network's for a static source.
     Per step, in the order of undelayed projections:
-    I_p[t] = bias_p + sum of norm(ops(S_source[t - delay])), S[t < 0] = 0, then the neuron's equation.
+    I_p[t] = bias_p + sum of norm(ops(S_source[t - delay])), S[t < 0] = 0, then the neuron's equation (the
+    bias of FixedLIF is added to its membrane instead).
     Raises InputError for inputs that do not fit. Source: design, section 3.
     """
     network = model.network
@@ -147,21 +148,44 @@ def _steps(
         emitted = {source.name: frames if static else frames[t]}
         potential: dict[str, Floats] = {}
         for population in order:
-            current = np.zeros((batch, *shapes[population.name]))
-            if population.bias:
-                bias = model.weights[population.bias_key].astype(np.float64)
-                current += per_channel(bias, current.ndim - 1)
+            current = _constant_current(population, model, (batch, *shapes[population.name]))
             for projection in incoming[population.name]:
                 repeats = static and projection.source == source.name
                 current += _delivered(projection, model, emitted, past, constant, repeats)
-            emitted[population.name], potential[population.name] = step(
-                population.neuron, states[population.name], current
+            emitted[population.name], potential[population.name] = _advance(
+                population, model, states[population.name], current, t
             )
         for name, values in emitted.items():
             if past[name]:
                 past[name].insert(0, values)
                 past[name].pop()
         yield emitted, potential
+
+
+def _advance(
+    population: Population, model: Model, state: State, current: Floats, t: int
+) -> tuple[Floats, Floats]:
+    """Advance one population by its current; a fixed-point one takes its bias past the current."""
+    neuron = population.neuron
+    if not isinstance(neuron, FixedLIF):
+        return step(in_floating_point(neuron), state, current)
+    if t < neuron.start:
+        return np.zeros_like(current), np.zeros_like(current)
+    rank = current.ndim - 1
+    bias = _parameter(model, population.bias_key, rank) if population.bias else np.zeros(1)
+    return fixed_step(neuron, state, current, bias, _parameter(model, population.threshold_key, rank))
+
+
+def _constant_current(population: Population, model: Model, shape: Shape) -> Floats:
+    """Make the current before any projection delivers: the bias, except where it goes to the membrane."""
+    current = np.zeros(shape)
+    if population.bias and not isinstance(population.neuron, FixedLIF):
+        current += _parameter(model, population.bias_key, len(shape) - 1)
+    return current
+
+
+def _parameter(model: Model, key: str, rank: int) -> Floats:
+    return per_channel(model.weights[key].astype(np.float64), rank)
 
 
 def _delivered(

@@ -11,16 +11,18 @@ from math import isfinite
 import numpy as np
 
 from msc.ir.errors import MscError, Problem, raise_all
+from msc.ir.fixed import fixed_point_problems, fixed_point_structure
 from msc.ir.graph import undelayed_cycles
 from msc.ir.network import Model, Network, Population, Projection, Sign
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, Source
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, SumPool2d
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Source
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Quantise, Scale, SumPool2d
 from msc.ir.shapes import infer_shapes, weight_shapes
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _PROJECTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.>#]*")
 RESERVED = frozenset({"output"})
 MAX_DELAY = 1000
+LARGEST_DECAY = 4095
 
 
 class InvalidNetworkError(MscError):
@@ -30,6 +32,7 @@ class InvalidNetworkError(MscError):
 def verify(network: Network) -> None:
     """Check names, ends, parameters, shapes and cycles; raises InvalidNetworkError with all offenders."""
     problems = [*_name_problems(network), *_end_problems(network), *_parameter_problems(network)]
+    problems += fixed_point_structure(network)
     raise_all(InvalidNetworkError, problems)  # shapes and cycles mean nothing while these stand
     shapes, misfits = infer_shapes(network)
     problems = list(misfits)
@@ -52,7 +55,9 @@ def verify(network: Network) -> None:
 def verify_model(model: Model) -> None:
     """Check the structure, then weights: names, shapes, values, signs; raises with all offenders."""
     verify(model.network)
-    raise_all(InvalidNetworkError, [*_weight_problems(model), *_sign_problems(model)])
+    raise_all(
+        InvalidNetworkError, [*_weight_problems(model), *_sign_problems(model), *fixed_point_problems(model)]
+    )
 
 
 def _name_problems(network: Network) -> Iterator[Problem]:
@@ -125,6 +130,13 @@ def _neuron_problems(population: Population) -> Iterator[tuple[str, str]]:
         if not neuron.shape or min(neuron.shape) < 1:
             yield "shape", f"is {neuron.shape}, every axis must be at least 1"
         return
+    if isinstance(neuron, FixedLIF):
+        for name in ("decay_u", "decay_v"):
+            if not 0 <= getattr(neuron, name) <= LARGEST_DECAY:
+                yield name, f"is {getattr(neuron, name)}, a 12-bit decay is 0 to {LARGEST_DECAY}"
+        if neuron.start < 0:
+            yield "start", f"is {neuron.start}, a step is at least 0"
+        return
     for parameter in fields(neuron):
         value = getattr(neuron, parameter.name)
         if not isfinite(value):
@@ -161,10 +173,14 @@ def _op_problems(op: Op) -> Iterator[str]:
             lowest = {}
             if not isfinite(op.factor):
                 yield f"factor is {op.factor}"
+        case Quantise():
+            lowest = {"limit": 1}
+            if not (isfinite(op.scale) and op.scale > 0):
+                yield f"scale is {op.scale}, a finite number above 0 is needed"
         case Flatten():
             lowest = {}
     for name, bound in lowest.items():
-        if min(getattr(op, name)) < bound:
+        if np.min(getattr(op, name)) < bound:
             yield f"{name} is {getattr(op, name)}, at least {bound} is needed"
 
 

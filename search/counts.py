@@ -11,7 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msc.ir.network import Projection
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, Shape, SumPool2d, Windowed, weight_shape
+from msc.ir.ops import (
+    AvgPool2d,
+    Conv2d,
+    Flatten,
+    Linear,
+    Op,
+    Quantise,
+    Scale,
+    Shape,
+    SumPool2d,
+    Windowed,
+    weight_shape,
+)
 from msc.ir.shapes import projection_shapes
 
 WEIGHTS = "entries of convolution kernels and dense matrices; biases are counted apart, norms are folded"
@@ -55,7 +67,7 @@ def _inputs_read(op: Op, shape: Shape) -> int:
             return prod(op.kernel)
         case Linear():
             return shape[0]
-        case Flatten() | Scale():
+        case Flatten() | Scale() | Quantise():
             return 0
         case _:
             assert_never(op)
@@ -77,7 +89,7 @@ def fan_out(projection: Projection, source: Shape) -> NDArray[np.int64]:
             case Linear():
                 dense = op.out_features
                 axes = [None if axis is None else _anywhere(axis) for axis in axes]
-            case Flatten() | Scale():
+            case Flatten() | Scale() | Quantise():
                 pass
             case _:
                 assert_never(op)

@@ -11,7 +11,7 @@ import networkx as nx
 
 from msc.ir.graph import digraph
 from msc.ir.network import Network
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, SumPool2d
 from msc.ir.shapes import population_shapes
 from msc.search.canonical import genome_hash
 from msc.search.counts import MACS, SYNAPSES, WEIGHTS, count
@@ -84,7 +84,7 @@ def _op_text(op: Op) -> str:
             return "sum " + shape_text(op.kernel)
         case Linear():
             return "dense"
-        case Flatten() | Scale():
+        case Flatten() | Scale() | Quantise():
             return ""
         case _:
             assert_never(op)

@@ -9,7 +9,7 @@ import numpy as np
 
 from msc.backends.nir.nodes import Fields, Node
 from msc.ir.network import Population
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, Neuron, Source
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Neuron, Source
 from msc.ir.ops import Shape
 
 DT_S = 1e-4  # seconds per time step; snntorch has this value built in
@@ -44,6 +44,8 @@ def current_factor(neuron: Neuron, profile: str) -> float:
             return (neuron.r / neuron.tau_mem) * (neuron.w_in / neuron.tau_syn)
         case Source():
             return 1.0
+        case FixedLIF():
+            raise AssertionError("refused before")
         case _:
             assert_never(neuron)
 
@@ -81,6 +83,8 @@ def _parameters(neuron: Neuron, profile: str) -> dict[str, float | np.float32]:
             }
         case Source():
             raise AssertionError("a source is NIR's Input")
+        case FixedLIF():
+            raise AssertionError("refused before")
         case _:
             assert_never(neuron)
 

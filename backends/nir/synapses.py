@@ -11,7 +11,7 @@ from msc.backends.nir.kernels import diagonal, placed, squared
 from msc.backends.nir.nodes import Fields, Node, conv_node, dense_node, flatten_node, scaled, sum_pool_node
 from msc.ir.errors import Problem
 from msc.ir.network import Array, Projection, Weights
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Pair, Scale, Shape, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Pair, Quantise, Scale, Shape, SumPool2d
 from msc.ir.shapes import projection_shapes
 
 
@@ -125,6 +125,8 @@ def _stages(projection: Projection, source: Shape, weights: Weights) -> tuple[li
                 scale *= op.factor
             case Flatten():
                 stages += [_Flat(shape)] if len(shape) > 1 else []
+            case Quantise():
+                raise AssertionError("refused before")
             case _:
                 assert_never(op)
     return stages, scale

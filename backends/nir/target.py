@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from msc.backends.nir.files import write_bytes
 from msc.backends.nir.graph import build
 from msc.backends.nir.neurons import PROFILES
-from msc.compiler.contracts import CompileError, Option, Property
+from msc.compiler.contracts import CompileError, Option, Options, Property
 from msc.ir.errors import Problem, raise_all
+from msc.ir.fixed import floating_point_only
 from msc.ir.network import Model
 
 FILE_NAME = "network.nir"
@@ -36,13 +37,14 @@ class NirTarget:
         }
     )
 
-    def refusals(self, model: Model, options: Mapping[str, str]) -> tuple[Problem, ...]:
+    def refusals(self, model: Model, options: Options) -> tuple[Problem, ...]:
         """List the delays, kernels and shapes that NIR cannot express."""
-        return build(model, options.get("profile", PROFILES[0]))[1]
+        refused = floating_point_only(model.network, "NIR")
+        return refused or build(model, str(options.get("profile", PROFILES[0])))[1]
 
-    def emit(self, model: Model, options: Mapping[str, str]) -> Mapping[str, bytes]:
+    def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
         """Make the file, read back and compared; raises CompileError where something is refused."""
-        graph, problems = build(model, options.get("profile", PROFILES[0]))
+        graph, problems = build(model, str(options.get("profile", PROFILES[0])))
         raise_all(CompileError, problems)
         return {FILE_NAME: write_bytes(graph)}
 

@@ -27,12 +27,14 @@ from msc.backends.pytorch.surrogates import Surrogate
 from msc.backends.pytorch.surrogates.atan import SURROGATE as DEFAULT_SURROGATE
 from msc.backends.pytorch.synapses import apply_ops, with_sign
 from msc.backends.pytorch.through_time import advance
+from msc.ir.errors import raise_all
+from msc.ir.fixed import floating_point_only
 from msc.ir.graph import components, cyclic_projections
 from msc.ir.network import Model, Network, NormKind, Projection, Sign
 from msc.ir.neurons import InputKind, Source
 from msc.ir.shapes import population_shapes, weight_shapes
 from msc.ir.simulate import InputError, input_steps
-from msc.ir.verify import verify, verify_model
+from msc.ir.verify import InvalidNetworkError, verify, verify_model
 
 
 class SpikingNetwork(nn.Module):
@@ -63,6 +65,7 @@ class SpikingNetwork(nn.Module):
         it resets as ever: its gradients are true derivatives, for finite differences to check.
         """
         verify(network)
+        raise_all(InvalidNetworkError, floating_point_only(network, "the PyTorch executor"))
         super().__init__()
         self.network = network
         self.surrogate = surrogate

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from msc.backends.pytorch.surrogates import Surrogate
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, Neuron, Source
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Neuron, Source
 
 State: TypeAlias = tuple[Tensor, Tensor | None]
 """A population's membrane and, for CubaLIF, its synaptic current; both [B, *shape]."""
@@ -65,8 +65,8 @@ def charge(neuron: Neuron, state: State, current: Tensor, scratch: Tensor, out: 
             assert synaptic is not None
             _leak(synaptic, current, 0.0, neuron.w_in, neuron.tau_syn, scratch, synaptic)
             _leak(membrane, synaptic, neuron.v_leak, neuron.r, neuron.tau_mem, scratch, out)
-        case Source():
-            raise AssertionError("a source has no update")
+        case Source() | FixedLIF():
+            raise AssertionError("a source has no update, and fixed-point populations are refused before")
         case _:
             assert_never(neuron)
 
@@ -80,8 +80,8 @@ def membrane_slopes(neuron: Neuron) -> Slopes:
             return Slopes(1.0, neuron.r)
         case CubaLIF():
             return Slopes(1 - 1 / neuron.tau_mem, neuron.r / neuron.tau_mem)
-        case Source():
-            raise AssertionError("a source has no update")
+        case Source() | FixedLIF():
+            raise AssertionError("a source has no update, and fixed-point populations are refused before")
         case _:
             assert_never(neuron)
 

@@ -11,7 +11,7 @@ from msc.backends.pytorch.identifiers import MODULE_NAMES, Identifiers
 from msc.ir.graph import update_order
 from msc.ir.network import Network, Population, Projection, Sign
 from msc.ir.neurons import InputKind, Source
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Scale, Shape, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes, projection_shapes
 
 _WIDTH = 110
@@ -184,6 +184,8 @@ def _module(op: Op, shape: Shape) -> str:
             return "nn.Flatten()"
         case Scale():
             return f"Scale({op.factor!r})"
+        case Quantise():
+            raise AssertionError("only fixed-point networks quantise, and they are refused before")
         case _:
             assert_never(op)
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from msc.ir.network import Projection, Sign
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Quantise, Scale, SumPool2d
 
 Tensors: TypeAlias = Mapping[str, Tensor]
 
@@ -38,6 +38,8 @@ def _apply_op(op: Op, weight: Tensor | None, x: Tensor) -> Tensor:
             return x.flatten(1)
         case Scale():
             return x * op.factor
+        case Quantise():
+            raise AssertionError("only fixed-point networks quantise, and they are refused before")
         case _:
             assert_never(op)
 

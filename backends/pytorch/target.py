@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from msc.backends.pytorch.source import bias_shape, generate, weight_names
 from msc.backends.weights import write_weights
-from msc.compiler.contracts import Option, Property
+from msc.compiler.contracts import Option, Options, Property
 from msc.ir.errors import Problem
+from msc.ir.fixed import floating_point_only
 from msc.ir.hashing import network_hash
 from msc.ir.network import Model
 from msc.ir.shapes import population_shapes, weight_shapes
@@ -25,11 +26,11 @@ class PyTorchTarget:
     requires: frozenset[Property] = frozenset({Property.LIVE, Property.NORMS_FOLDED})
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
 
-    def refusals(self, model: Model, options: Mapping[str, str]) -> tuple[Problem, ...]:
-        """Refuse nothing: whatever the IR can say, torch can compute."""
-        return ()
+    def refusals(self, model: Model, options: Options) -> tuple[Problem, ...]:
+        """Refuse fixed-point networks; whatever else the IR can say, torch can compute."""
+        return floating_point_only(model.network, "PyTorch")
 
-    def emit(self, model: Model, options: Mapping[str, str]) -> Mapping[str, bytes]:
+    def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
         """Write the source and the weights; the same model gives the same bytes."""
         network = model.network
         names = weight_names(network)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from msc.backends.pytorch.neurons import Dynamics, State, charge, membrane_slopes, synaptic_slopes
-from msc.ir.neurons import LI, CubaLIF, Source
+from msc.ir.neurons import LI, CubaLIF, FixedLIF, Source
 
 CHUNK_ELEMENTS = 1 << 17
 """How many neurons a CPU thread takes through all steps at a time, so that they stay in its cache."""
@@ -103,7 +103,7 @@ def _forwards_chunk(
 ) -> None:
     """Run some samples forwards, in place."""
     neuron, membrane = dynamics.neuron, state[0]
-    assert not isinstance(neuron, Source)
+    assert not isinstance(neuron, Source | FixedLIF)
     scratch, total, fired = (torch.empty_like(membrane) for _ in range(3))
     emissions = emitted.unbind(0)
     charged = emissions if isinstance(neuron, LI) else None if history is None else history.unbind(0)
@@ -161,7 +161,7 @@ def _backwards(
 ) -> None:
     """Run some samples backwards; `state` holds the gradients by the state and moves in place."""
     neuron, (membrane, synaptic) = dynamics.neuron, state
-    assert not isinstance(neuron, Source)
+    assert not isinstance(neuron, Source | FixedLIF)
     slopes, scratch = membrane_slopes(neuron), torch.empty_like(membrane)
     before = None if history is None else history.unbind(0)
     by_emissions = None if by_emitted is None else by_emitted.unbind(0)

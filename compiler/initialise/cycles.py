@@ -18,7 +18,7 @@ from msc.compiler.initialise.work import (
 )
 from msc.ir.linear import Floats, apply_ops
 from msc.ir.network import Population
-from msc.ir.neurons import LI
+from msc.ir.neurons import LI, in_floating_point
 from msc.ir.step import State, step
 
 _ROUNDS = 6
@@ -80,7 +80,8 @@ def _run_together(
                     spikes = trains[projection.source][t - projection.delay]
                     raw = apply_ops(projection, work.weights, spikes)
                     currents[population.name][t] += normed(work, projection, raw)
-            emitted, _ = step(population.neuron, states[population.name], currents[population.name][t])
+            neuron = in_floating_point(population.neuron)
+            emitted, _ = step(neuron, states[population.name], currents[population.name][t])
             trains[population.name][t] = emitted
     work.trains.update(trains)
     return currents

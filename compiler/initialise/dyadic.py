@@ -12,7 +12,7 @@ from msc.compiler.initialise.calibrate import calibrate
 from msc.compiler.initialise.exactness import BUDGET_BITS, bits_needed, cells_before, overhead_bits
 from msc.ir.errors import MscError, Problem, raise_all
 from msc.ir.network import Array, Model, Network, Projection, Sign
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, Neuron, Source
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Neuron, Source
 from msc.ir.ops import AvgPool2d, Op, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes
 
@@ -134,7 +134,7 @@ def _dyadic_ops(op: Op) -> tuple[Op, ...]:
 
 def _dyadic_neuron(neuron: Neuron) -> Neuron:
     match neuron:
-        case Source():
+        case Source() | FixedLIF():
             return neuron
         case LI():
             return LI(2.0, _dyadic_gain(neuron.r, neuron.tau), _resting(neuron.v_leak))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msc.ir.network import Array, Model, Network, Population, Projection
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, InputKind, Neuron, Source
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Scale, Shape, SumPool2d
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, InputKind, Neuron, Source
+from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Quantise, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes, projection_shapes
 
 BUDGET_BITS = 24
@@ -39,7 +39,7 @@ def overhead_bits(neuron: Neuron, steps: int) -> int:
             return steps + 3
         case IF():
             return ceil(log2(steps)) + 1
-        case Source():
+        case Source() | FixedLIF():
             return 0
 
 
@@ -76,6 +76,8 @@ def _is_dyadic_neuron(population: Population, network: Network) -> bool:
     match population.neuron:
         case Source():
             return True
+        case FixedLIF():
+            return False
         case LIF() as neuron:
             return neuron.tau == 2 and _is_power_of_two(neuron.r)
         case LI() as neuron:
@@ -153,6 +155,6 @@ def _projection_grid(model: Model, projection: Projection, shapes: dict[str, Sha
             case Scale():
                 own = array_grid(np.array([op.factor], np.float32))
                 grid = Grid(grid.exponent + own.exponent, grid.units * own.units)
-            case Flatten():
+            case Flatten() | Quantise():
                 pass
     return grid

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from msc.ir.linear import Floats, apply_ops, normalise, per_channel
 from msc.ir.network import Array, Network, NormKind, Population, Projection, Sign
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, Source
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Source, in_floating_point
 from msc.ir.ops import Shape
 from msc.ir.step import State, step
 
@@ -98,8 +98,8 @@ def wanted_spread(population: Population) -> float:
             reach, gain = neuron.v_threshold, neuron.r / neuron.tau_mem * neuron.w_in / neuron.tau_syn
         case LI():
             reach, gain = 1.0, neuron.r / neuron.tau
-        case Source():
-            raise AssertionError("a source has no current")
+        case Source() | FixedLIF():
+            raise AssertionError("a source has no current, a fixed-point population has its weights")
     return 0.7 * abs(reach / gain) if reach and gain else 1.0  # no current moves a neuron without gain
 
 
@@ -147,8 +147,9 @@ def set_bias(work: Calibration, population: Population, current: Floats) -> None
     """
 
     def train_at(value: float) -> Floats:
+        neuron = in_floating_point(population.neuron)
         state = State.at_rest((BATCH, *work.shapes[population.name]))
-        return np.stack([step(population.neuron, state, frame + value)[0] for frame in current])
+        return np.stack([step(neuron, state, frame + value)[0] for frame in current])
 
     chosen = 0.0
     if population.bias and not isinstance(population.neuron, LI):

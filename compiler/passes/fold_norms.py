@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.compiler.contracts import Exactness, PassResult, Property
+from msc.compiler.contracts import NO_OPTIONS, Exactness, Options, PassResult, Property
 from msc.ir.network import Array, Model, Network, NormKind, Population, Projection, Weights
 from msc.ir.ops import AvgPool2d, Conv2d, Linear, Op, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes, projection_shapes
@@ -29,7 +29,7 @@ class FoldNorms:
     requires: frozenset[Property] = frozenset()
     promises: frozenset[Property] = frozenset({Property.NORMS_FOLDED})
 
-    def run(self, model: Model) -> PassResult:
+    def run(self, model: Model, options: Options = NO_OPTIONS) -> PassResult:
         """Fold every norm; a model without norms is returned unchanged."""
         normed = [p for p in model.network.projections if p.norm is not None]
         if not normed:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.compiler.contracts import Exactness, PassResult, Property
+from msc.compiler.contracts import NO_OPTIONS, Exactness, Options, PassResult, Property
 from msc.ir.network import Model, Projection
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Scale, Shape, SumPool2d, output_shape
 from msc.ir.shapes import population_shapes
@@ -35,7 +35,7 @@ class FoldPooling:
     requires: frozenset[Property] = frozenset({Property.NORMS_FOLDED})
     promises: frozenset[Property] = frozenset({Property.POOLS_FOLDED})
 
-    def run(self, model: Model) -> PassResult:
+    def run(self, model: Model, options: Options = NO_OPTIONS) -> PassResult:
         """Fold what can be folded in every projection that has weights."""
         shapes = population_shapes(model.network)
         weights = dict(model.weights)

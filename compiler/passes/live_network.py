@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from msc.compiler.contracts import CompileError, Exactness, PassResult, Property
+from msc.compiler.contracts import NO_OPTIONS, CompileError, Exactness, Options, PassResult, Property
 from msc.ir.graph import digraph, downstream, live_populations, upstream
 from msc.ir.network import Model, Network, Population, Sign
 from msc.ir.neurons import IF, LIF, CubaLIF
@@ -25,7 +25,7 @@ class LiveNetwork:
     requires: frozenset[Property] = frozenset({Property.NORMS_FOLDED})
     promises: frozenset[Property] = frozenset({Property.LIVE})
 
-    def run(self, model: Model) -> PassResult:
+    def run(self, model: Model, options: Options = NO_OPTIONS) -> PassResult:
         """Drop what is dead; raises CompileError where the output itself is dead."""
         network = model.network
         kept = _influential(model)

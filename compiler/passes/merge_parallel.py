@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from msc.compiler.contracts import Exactness, PassResult, Property
+from msc.compiler.contracts import NO_OPTIONS, Exactness, Options, PassResult, Property
 from msc.ir.network import Array, Model, Projection, Sign
 from msc.ir.ops import Conv2d, Flatten, Linear, Op, Pair, Shape, output_shape
 from msc.ir.shapes import population_shapes
@@ -28,7 +28,7 @@ class MergeParallel:
     requires: frozenset[Property] = frozenset({Property.NORMS_FOLDED, Property.POOLS_FOLDED})
     promises: frozenset[Property] = frozenset({Property.PARALLEL_MERGED})
 
-    def run(self, model: Model) -> PassResult:
+    def run(self, model: Model, options: Options = NO_OPTIONS) -> PassResult:
         """Merge every group of parallel projections that fits one kernel."""
         shapes = population_shapes(model.network)
         weights = dict(model.weights)
