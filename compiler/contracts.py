@@ -118,6 +118,10 @@ class Target(Protocol):
         """List everything about the model that the target cannot express (empty: it can)."""
         ...
 
+    def describe(self, model: Model, options: Options) -> Mapping[str, Any]:
+        """Say in plain data what the report should hold about the emitted model, beside sizes."""
+        ...
+
     def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
         """Make the artefact's files, name -> bytes; only called where nothing is refused."""
         ...

@@ -151,6 +151,7 @@ def compile_model(
     raise_all(CompileError, target.refusals(model, chosen))
     files = target.emit(model, chosen)
     report["sizes"] = _sizes(model, files)
+    report.update(target.describe(model, chosen))
     return Artefact(files, report)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from msc.backends.nir.files import write_bytes
 from msc.backends.nir.graph import build
@@ -41,6 +42,10 @@ class NirTarget:
         """List the delays, kernels and shapes that NIR cannot express."""
         refused = floating_point_only(model.network, "NIR")
         return refused or build(model, str(options.get("profile", PROFILES[0])))[1]
+
+    def describe(self, model: Model, options: Options) -> Mapping[str, Any]:
+        """Add nothing to the report."""
+        return {}
 
     def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
         """Make the file, read back and compared; raises CompileError where something is refused."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from msc.backends.pytorch.source import bias_shape, generate, weight_names
 from msc.backends.weights import write_weights
@@ -29,6 +30,10 @@ class PyTorchTarget:
     def refusals(self, model: Model, options: Options) -> tuple[Problem, ...]:
         """Refuse fixed-point networks; whatever else the IR can say, torch can compute."""
         return floating_point_only(model.network, "PyTorch")
+
+    def describe(self, model: Model, options: Options) -> Mapping[str, Any]:
+        """Add nothing to the report."""
+        return {}
 
     def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
         """Write the source and the weights; the same model gives the same bytes."""

@@ -136,7 +136,7 @@ def test_lists_every_bad_line() -> None:
         "net.txt, line 6: an op before any projection; put it below its projection's line",
         "net.txt, line 7: a norm before any projection; put it below its projection's line",
         "net.txt, line 8: a name or kind is missing; write 'population NAME KIND key=value ..'",
-        "net.txt, line 9: unknown neuron kind 'Spike'; use one of Source, LIF, IF, CubaLIF, LI",
+        "net.txt, line 9: unknown neuron kind 'Spike'; use one of Source, LIF, IF, CubaLIF, LI, FixedLIF",
         "net.txt, line 10: 'tau' is given twice; keep one",
         "net.txt, line 11: 'tau' is no key=value; write key=value without spaces",
         "net.txt, line 12: unknown key 'speed'; known here: tau, r, v_threshold, v_reset, v_leak",
@@ -157,7 +157,7 @@ def test_lists_every_bad_line() -> None:
         "net.txt, line 28: a second norm of one projection; keep one",
         "net.txt, line 29: norm is 'layer'; give one of batch, scale",
         "net.txt, line 30: unknown word 'neuron'; use one of output, timesteps, population, projection, norm, "
-        "Conv2d, Linear, AvgPool2d, SumPool2d, Flatten, Scale",
+        "Conv2d, Linear, AvgPool2d, SumPool2d, Flatten, Scale, Quantise",
     ]
 
 
