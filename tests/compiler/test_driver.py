@@ -31,6 +31,9 @@ class Recorder:
     def refusals(self, model, options):
         return self.refused
 
+    def describe(self, model, options):
+        return {"described": options["mode"]}
+
     def emit(self, model, options):
         return {
             "names.txt": ",".join(p.name for p in model.network.populations).encode(),
@@ -66,12 +69,14 @@ def test_the_report_says_what_was_done():
     seen = []
     artefact = compile_model(small, Recorder(), {}, lambda name, model: seen.append(name))
     assert artefact.files == {"names.txt": b"input,a", "mode": b"plain"}
-    assert seen == ["input", "fold_norms", "live_network", "fold_pooling", "merge_parallel"]
+    folding = ["fold_norms", "live_network", "fold_pooling", "merge_parallel", "single_kernels"]
+    assert seen == ["input", *folding, "quantise", "retime"]
     by_name = {step["name"]: step for step in artefact.report["passes"]}
     assert by_name["live_network"]["changes"] == ["dead: dropped, it is dead"]
     assert by_name["fold_norms"]["errors"]["largest_relative_weight_error"] < 2**-23
     assert artefact.report["sizes"]["populations"] == 1
-    assert artefact.report["sizes"]["weights"] == 8
+    assert artefact.report["sizes"]["weights"] == 10
+    assert artefact.report["described"] == "plain"
     assert compile_model(small, Recorder(), {}).report == artefact.report
 
 

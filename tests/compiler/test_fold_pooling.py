@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msc.compiler.passes.fold_pooling import Chain, fold_chain
+from msc.compiler.chains import Chain
+from msc.compiler.passes.fold_pooling import fold_chain
 from msc.ir.linear import apply_ops
 from msc.ir.network import Projection
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, SumPool2d, output_shape, weight_shape
