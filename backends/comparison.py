@@ -57,7 +57,7 @@ def compare(
     reference: Trace,
     found: Mapping[str, NDArray],  # type: ignore[type-arg]
     order: Sequence[str],
-    margins: Margins,
+    margins: Margins | None,
     exact: bool = False,
 ) -> Difference | None:
     """Compare what a simulator shows with the reference; None where every value is the same.
@@ -65,8 +65,8 @@ def compare(
     `order` lists the populations that matter, in update order. Where all of them are visible, a sample is
     excused if its causally first difference (step, then order) lies within the rounding bound; else if
     the reference came within the bound in some population at or before that step. A membrane (LI) differs
-    only beyond the bound. Where the arithmetic is `exact` nothing is excused. Raises ValueError where
-    shapes differ or the output is missing.
+    only beyond the bound. Where the arithmetic is `exact` nothing is excused, nor without margins (integers
+    have none). Raises ValueError where shapes differ or the output is missing.
     """
     visible = [name for name in order if name in found]
     if reference.output not in found:
@@ -78,6 +78,9 @@ def compare(
     count = sum(int(mask.sum()) for mask in masks.values())
     if not count:
         return None
+    if margins is None:
+        firsts = [_First(*place, 0.0, 0.0, excused=False) for place in _firsts(masks)]
+        return _summary(firsts, count, reference.output)
     if not exact:
         masks = {name: _beyond(name, mask, reference, found, margins) for name, mask in masks.items()}
     complete = len(visible) == len(order)

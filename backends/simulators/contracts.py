@@ -34,9 +34,14 @@ class Requirements:
 
 @runtime_checkable
 class ModelSimulator(Protocol):
-    """A simulator of ours that runs a model in this process."""
+    """A simulator that runs a model, not a file.
+
+    `target` names the target that makes what it runs (empty: none); those of "lava" are given the quantised
+    model.
+    """
 
     name: str
+    target: str
     requirements: Requirements
 
     def run(self, model: Model, inputs: NDArray[Any], timesteps: int | None) -> Mapping[str, NDArray[Any]]:
@@ -48,10 +53,12 @@ class ModelSimulator(Protocol):
 class NirSimulator(Protocol):
     """Someone else's simulator that loads a NIR file, in a process of its own.
 
-    `profile` is the NIR target's profile it reads. `cannot` and `load` are called in that process.
+    `target` is "nir", `profile` that target's profile it reads. `cannot` and `load` are called in that
+    process.
     """
 
     name: str
+    target: str
     requirements: Requirements
     profile: str
 

@@ -15,6 +15,7 @@ class NirTorch:
     """Runs NIR files with `nirtorch.nir_to_torch`; spikes where v > v_threshold, as NIR says."""
 
     name: str = "nirtorch"
+    target: str = "nir"
     requirements: Requirements = _REQUIREMENTS
     profile: str = "rt"
 

@@ -20,6 +20,7 @@ class Norse:
     """Runs NIR files with norse's mapping of nodes; it ignores a LIF's r, so it reads the profile r = 1."""
 
     name: str = "norse"
+    target: str = "nir"
     requirements: Requirements = _REQUIREMENTS
     profile: str = "r1"
 

@@ -21,6 +21,7 @@ class PyTorch:
     """Runs models with `msc.backends.pytorch.SpikingNetwork`."""
 
     name: str = "pytorch"
+    target: str = "pytorch"
     requirements: Requirements = _REQUIREMENTS
 
     def run(self, model: Model, inputs: NDArray[Any], timesteps: int | None) -> Mapping[str, NDArray[Any]]:

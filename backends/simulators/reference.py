@@ -20,6 +20,7 @@ class Reference:
     """Runs models with `msc.ir.simulate`."""
 
     name: str = "reference"
+    target: str = ""
     requirements: Requirements = _REQUIREMENTS
 
     def run(self, model: Model, inputs: NDArray[Any], timesteps: int | None) -> Mapping[str, NDArray[Any]]:

@@ -21,6 +21,7 @@ class SnnTorch:
     """Runs NIR files with `snntorch.import_nir`."""
 
     name: str = "snntorch"
+    target: str = "nir"
     requirements: Requirements = _REQUIREMENTS
     profile: str = "rt"
 

@@ -19,6 +19,7 @@ class SpikingJelly:
     """Runs NIR files with `spikingjelly.activation_based.nir_exchange`."""
 
     name: str = "spikingjelly"
+    target: str = "nir"
     requirements: Requirements = _REQUIREMENTS
     profile: str = "rt"
 

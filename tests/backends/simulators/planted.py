@@ -14,6 +14,7 @@ from msc.backends.simulators.nirtorch import NirTorch
 @dataclass
 class Planted:
     name: str = "planted"
+    target: str = "nir"
     requirements: Requirements = NirTorch().requirements
     profile: str = "rt"
 

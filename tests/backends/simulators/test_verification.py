@@ -10,13 +10,16 @@ import pytest
 
 from msc.backends.comparison import compare
 from msc.backends.margins import ROUNDING, Margins
+from msc.backends.running import quantised
 from msc.backends.simulators.contracts import CannotRunError
 from msc.backends.verification import available, run_on, simulators, verify_on
+from msc.compiler.driver import lower
 from msc.compiler.registry import UnknownPartError
 from msc.ir.network import Model
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, InputKind, Source
 from msc.ir.ops import Linear, Scale
 from msc.ir.simulate import InputError, Trace, simulate
+from tests import fixed_networks
 from tests.dyadic import run, sample_input
 from tests.networks import NETWORKS, NORMED, edge, net
 
@@ -233,7 +236,9 @@ def test_run_on_gives_the_spikes_or_the_reason() -> None:
 def test_simulators_are_found_by_file_name_and_say_what_they_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     names = list(simulators())
     assert names[:2] == ["reference", "pytorch"]
-    assert set(names[2:]) >= {"nirtorch", "norse", "snntorch", "spikingjelly"}
+    assert names[-2:] == ["lava", "loihi"]
+    assert set(names[2:-2]) >= {"nirtorch", "norse", "snntorch", "spikingjelly"}
+    assert {simulator.target for simulator in simulators().values()} == {"", "pytorch", "nir", "lava"}
     monkeypatch.setattr("msc.backends.simulators.contracts.find_spec", lambda name: None)
     assert available()["reference"] is None
     assert available()["norse"] == (
@@ -244,3 +249,107 @@ def test_simulators_are_found_by_file_name_and_say_what_they_miss(monkeypatch: p
     (result,) = verify_on(model, sample_input(model.network), 4, ["norse"]).results
     assert result.verdict.value == "cannot"
     assert "install with" in str(result.reason)
+
+
+def test_loihi_is_held_against_the_quantised_network_and_nothing_is_excused() -> None:
+    model = NETWORKS["skip"]
+    inputs = sample_input(model.network)
+    found = verify_on(model, inputs, 6, ["pytorch", "loihi"])
+    assert [str(result) for result in found.results] == [
+        "pytorch: equal in 3 populations",
+        "loihi: equal in 3 populations of the quantised network",
+    ]
+    reference = simulate(quantised(model), inputs, 6).outputs
+    share = float((reference != simulate(model, inputs, 6).outputs).mean())
+    assert 0 < share < 0.1
+    assert found.quantisation == share
+    assert found.remarks[-1] == f"quantised: {share:.2%} of output spikes differ from floating point"
+    plain = json.loads(json.dumps(found.to_json()))
+    assert plain["quantisation"] == {"differing_output_spikes": share}
+    assert [result["reference"] for result in plain["results"]] == ["float", "quantised"]
+
+
+def test_without_a_simulator_of_integers_nothing_is_quantised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msc.backends.running.lower", None)
+    found = verify_on(NETWORKS["chain"], sample_input(NETWORKS["chain"].network), 4, ["pytorch"])
+    assert found.quantisation is None
+    assert found.to_json()["quantisation"] is None
+    assert found.remarks == ("float32 rounds nowhere here: no difference would be excused",)
+
+
+def test_one_model_is_quantised_once_for_all_simulators(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = NETWORKS["chain"]
+    calls: list[object] = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return lower(*arguments)
+
+    monkeypatch.setattr("msc.backends.running.lower", counted)
+    loihi = simulators()["loihi"]
+    twin = replace(loihi, name="twin")
+    monkeypatch.setattr("msc.backends.verification.simulators", lambda: {"loihi": loihi, "twin": twin})
+    found = verify_on(model, sample_input(model.network), 4)
+    assert [result.verdict.value for result in found.results] == ["equal", "equal"]
+    assert len(calls) == 1
+
+
+def test_one_flipped_spike_on_loihi_fails_the_verification(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that round would have excused it, against the float reference."""
+    model = NORMED["batch"]
+    other = replace(simulators()["loihi"])
+    honest = other.run
+
+    def lying(*arguments):
+        values = dict(honest(*arguments))
+        values["b"] = values["b"].copy()
+        values["b"][2, 1, 0, 0, 0] ^= 1
+        return values
+
+    other.run = lying
+    monkeypatch.setattr("msc.backends.verification.simulators", lambda: {"loihi": other})
+    found = verify_on(model, sample_input(model.network), 4, ["loihi"])
+    assert not found.ok
+    (result,) = found.results
+    assert str(result) == (
+        "loihi: 1 values differ, first in b at step 2 of sample 1 (margin 0, rounding explains 0); "
+        "1 of 1 samples beyond rounding"
+    )
+
+
+def test_what_the_target_refuses_loihi_cannot_run() -> None:
+    """The reason is the compiler's, for every simulator of the target; no quantised reference, no share."""
+    model = NETWORKS["loop"]
+    found = verify_on(model, sample_input(model.network), None, ["loihi"])
+    (result,) = found.results
+    assert result.verdict.value == "cannot"
+    assert str(result.reason).startswith(
+        "cycle a -> b -> a: has 2 synapses, each of which takes a machine step"
+    )
+    assert found.quantisation is None
+    with pytest.raises(CannotRunError, match='give the genome "recurrence": "synaptic"'):
+        run_on(model, sample_input(model.network), None, "loihi")
+
+
+def test_options_of_the_target_reach_the_quantiser() -> None:
+    model = NETWORKS["chain"]
+    inputs = sample_input(model.network)
+    options = {"input": "bias", "profile": "loihi1"}
+    expected = simulate(quantised(model, options), inputs, 4)
+    (result,) = verify_on(model, inputs, 4, ["loihi"], options=options).results
+    assert result.verdict.value == "equal"
+    trace = run_on(model, inputs, 4, "loihi", options=options)
+    np.testing.assert_array_equal(trace.outputs, expected.outputs)
+    assert trace.spikes.keys() == expected.spikes.keys()
+    (refused,) = verify_on(model, inputs, 4, ["loihi"], options={"profile": "loihi1"}).results
+    assert "graded spikes need Loihi 2" in str(refused.reason)
+    (unknown,) = verify_on(model, inputs, 4, ["loihi"], options={"profile": "loihi3"}).results
+    assert unknown.reason == "option profile: unknown value 'loihi3'"
+
+
+def test_a_fixed_point_model_is_its_own_quantised_form() -> None:
+    model = fixed_networks.FIXED["everything"]
+    found = verify_on(model, fixed_networks.sample(model.network), None, ["loihi"])
+    assert [result.verdict.value for result in found.results] == ["equal"]
+    assert found.quantisation == 0
+    assert found.alive

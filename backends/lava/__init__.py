@@ -1,0 +1,1 @@
+"""The Lava backend: fixed-point networks for Loihi, run by lava-nc."""
