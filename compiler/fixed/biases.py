@@ -11,11 +11,17 @@ from msc.ir.step import WEIGHT_UNIT
 LARGEST_MANTISSA = 4095
 LARGEST_EXPONENT = 7
 LARGEST_BIAS = LARGEST_MANTISSA << LARGEST_EXPONENT
+COARSE_EXPONENT = 6  # of every bias in a .net file of lava-dl: multiples of a unit of weight
 _FINE = 1024
 
 
-def exponent_for(largest: float) -> int:
-    """Find the least exponent under which values up to `largest` can be held, and the next above them."""
+def exponent_for(largest: float, coarse: bool = False) -> int:
+    """Find the least exponent under which values up to `largest` can be held, and the next above them.
+
+    Where biases are to be `coarse` it is the one of .net files.
+    """
+    if coarse:
+        return COARSE_EXPONENT
     fitting = (e for e in range(LARGEST_EXPONENT) if largest <= (LARGEST_MANTISSA - 2) << e)
     return next(fitting, LARGEST_EXPONENT)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from msc.compiler.contracts import Options
-from msc.compiler.fixed.biases import LARGEST_BIAS, LARGEST_EXPONENT
+from msc.compiler.fixed.biases import COARSE_EXPONENT, LARGEST_BIAS, LARGEST_EXPONENT, LARGEST_MANTISSA
 from msc.compiler.fixed.dynamics import Dynamics, dynamics
 from msc.compiler.fixed.head_room import WRAP
 from msc.compiler.fixed.inputs import LARGEST_MESSAGE, Calibration, Encoding, encoding_of
@@ -25,13 +25,17 @@ _WIDEST = 16.0  # times the median: a channel that could go higher has weights t
 
 @dataclass(frozen=True)
 class Demand:
-    """A population's dynamics, the weights into it, and what each step adds to V without them, [C]."""
+    """A population's dynamics, the weights into it, and what each step adds to V without them, [C].
+
+    `coarse`: biases must be multiples of a unit of weight.
+    """
 
     population: Population
     dynamics: Dynamics
     loads: tuple[Load, ...]
     drive: Floats
     full_scale: float
+    coarse: bool = False
 
     @property
     def per_threshold(self) -> float:
@@ -125,7 +129,8 @@ class Demand:
         """A bias has its range for itself, or half of it where a host adds to it."""
         drive = WEIGHT_UNIT * np.abs(self.drive) / self.dynamics.v_threshold
         host = np.sum([self.host_current(load) for load in self.by_host], axis=0)
-        room = LARGEST_BIAS - (1 << LARGEST_EXPONENT)
+        exponent = COARSE_EXPONENT if self.coarse else LARGEST_EXPONENT
+        room = (LARGEST_MANTISSA << exponent) - (1 << exponent)
         return (room / 2 if self.by_host else room) / (drive + host)
 
 
@@ -141,7 +146,8 @@ def demand_of(population: Population, model: Model, options: Options, given: Cal
     drive = np.full(channels, mapped.leak)
     if population.bias and not isinstance(population.neuron, CubaLIF):
         drive = drive + mapped.gain * model.weights[population.bias_key].astype(np.float64)
-    return Demand(population, mapped, loads, drive, given.full_scale).with_messages(0)
+    coarse = options.get("biases") == "coarse"
+    return Demand(population, mapped, loads, drive, given.full_scale, coarse).with_messages(0)
 
 
 def kernel_weight(projection: Projection, model: Model) -> Array:

@@ -63,7 +63,7 @@ def _add(draft: _Draft, demand: Demand, model: Model, scales: Scales) -> None:
     threshold = scales.threshold[population.name]
     currents = host_currents(demand, threshold)
     wanted = scales.membrane(population) * demand.drive
-    exponent = exponent_for(float(np.abs(wanted).max(initial=0.0)) + sum(currents.values()))
+    exponent = exponent_for(float(np.abs(wanted).max(initial=0.0)) + sum(currents.values()), demand.coarse)
     bias = rounded_biases(wanted, exponent, threshold, demand.dynamics.leaks)
     limits = host_limits(currents, bias, exponent)
     draft.problems += lost_currents(demand, limits, currents, exponent)

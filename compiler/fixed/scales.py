@@ -35,6 +35,7 @@ class Scales:
     that v is 64 threshold_c / v_threshold times V. `messages[projection]`: how the source's values become
     graded messages rint(a x), for |x| up to `full_scale`. `decided[population]`, [C]: the limit that a larger
     threshold would break; `exact[population]`: whether weights keep their values exactly.
+    `coarse_biases`: biases are multiples of a unit of weight.
     """
 
     unit: Mapping[str, Floats]
@@ -43,6 +44,7 @@ class Scales:
     full_scale: float
     decided: Mapping[str, tuple[str, ...]]
     exact: Mapping[str, bool]
+    coarse_biases: bool = False
 
     def unit_into(self, projection: Projection) -> Floats:
         """The unit of a projection's weights, [C]: larger by the message scale where messages are graded."""
@@ -86,6 +88,7 @@ def choose_scales(model: Model, options: Options = NO_OPTIONS) -> Scales:
         given.full_scale,
         {name: each.decided for name, each in by_name.items()},
         {name: each.exact for name, each in by_name.items()},
+        options.get("biases") == "coarse",
     )
 
 

@@ -57,7 +57,7 @@ def _line(population: Population, fixed: Model, scales: Scales) -> str:
     ]
     used = float(head_room_used(population, fixed).max(initial=0.0))
     bias = fixed.weights.get(population.bias_key)
-    step = 1 << exponent_for(float(np.abs(bias).max())) if bias is not None else 1
+    step = 1 << exponent_for(float(np.abs(bias).max()), scales.coarse_biases) if bias is not None else 1
     return (
         f"{name}: thresholds {values}{', weights exact' if scales.exact[name] else ''}; "
         f"limited by {decided}; largest weights {', '.join(largest)}; biases in steps of {step}; "

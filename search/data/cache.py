@@ -19,8 +19,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from msc.ir.cache import cache_folder
 from msc.search.data import DataError
-from msc.search.data.places import cache_folder
 
 FORMAT = 1  # of the frames: raise it where the same settings come to mean other frames
 PARTS = ("train", "test")

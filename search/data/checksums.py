@@ -9,9 +9,10 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from msc.ir.cache import cache_folder
 from msc.ir.files import FileError, open_limited, read_limited, write_atomic
 from msc.search.data import DataError
-from msc.search.data.places import DataFile, cache_folder
+from msc.search.data.places import DataFile
 
 LIMIT_BYTES = 1 << 34  # far above every archive that is published
 _CHUNK_BYTES = 1 << 20

@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from msc.ir.cache import cache_folder
 from msc.ir.errors import Problem
 from msc.search.data import DataError
 from msc.search.data.download import fetch
-from msc.search.data.places import DATA_VARIABLE, DataFile, cache_folder, roots
+from msc.search.data.places import DATA_VARIABLE, DataFile, roots
 from msc.search.data.request import Request
 
 

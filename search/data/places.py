@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from msc.ir.cache import cache_folder
+
 DATA_VARIABLE = "MSC_DATA"
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 
@@ -34,12 +36,6 @@ class DataFile:
     def command(self, folder: Path) -> str:
         """The command that fetches it into a folder."""
         return f"curl -fL --create-dirs -o {quote(str(folder / self.name))} {quote(self.url)}"
-
-
-def cache_folder() -> Path:
-    """The folder of what can be made or fetched again: $XDG_CACHE_HOME/msc, else ~/.cache/msc."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "msc"
 
 
 def roots() -> tuple[Path, ...]:

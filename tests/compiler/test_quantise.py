@@ -38,6 +38,7 @@ WAYS: dict[str, Options] = {
     "defaults": {},
     "one threshold": {"thresholds": "population"},
     "bias": {"input": "bias", "profile": "loihi1"},
+    "coarse": {"biases": "coarse"},
 }
 
 
@@ -213,6 +214,15 @@ def test_a_bias_has_thirteen_bits_and_one_exponent_for_all_channels() -> None:
     large = fixed_model(dense(LIF(), [[0.01, -0.002]], bias=[40.0]))
     assert choose_scales(dense(LIF(), [[0.01, -0.002]], bias=[40.0])).decided["out"] == ("bias",)
     assert large.weights["out/bias"] <= 4095 * 128
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_coarse_biases_are_what_a_net_file_holds(name: str) -> None:
+    made = fixed_model(HELD[name], {"biases": "coarse"})
+    for key, bias in made.weights.items():
+        if key.endswith("/bias"):
+            assert (bias % 64 == 0).all()
+            assert np.abs(bias).max() <= 4095 * 64
 
 
 def test_head_room_shrinks_the_scale_where_many_weights_add_up() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from msc.ir.cache import cache_folder
 from msc.search.data.checksums import verify
-from msc.search.data.places import cache_folder
 from tests.search.data.formats import put, refused
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from msc.ir.cache import cache_folder
 from msc.ir.neurons import InputKind
 from msc.search.data import cifar10_dvs, dvs128_gesture, find_data, nmnist
 from msc.search.data.events import Events, Framing
-from msc.search.data.places import cache_folder
 from msc.search.data.request import Request
 from tests.search.data import recordings
 from tests.search.data.formats import loaded, put, refused, refused_set, tarred, zipped

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from msc.search.data.places import DataFile, cache_folder, roots
+from msc.ir.cache import cache_folder
+from msc.search.data.places import DataFile, roots
 
 
 def test_the_cache_is_the_platforms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
