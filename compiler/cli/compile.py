@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from msc.compiler.cli.parameters import (
 )
 
 if TYPE_CHECKING:
+    from msc.compiler.cli.accuracy import Accuracy
     from msc.compiler.cli.inputs import Loaded
     from msc.ir.network import Model
 
@@ -36,22 +37,30 @@ def compile_command(
     print_after: PrintAfterOption = None,
 ) -> None:
     """Compile a genome for a target."""
+    from msc.compiler.cli.accuracy import asked_for
     from msc.compiler.cli.inputs import load
     from msc.compiler.cli.targets import target_with_options
     from msc.compiler.driver import compile_model
     from msc.ir.files import write_folder_atomic
+    from msc.ir.neurons import InputKind
 
     chosen, options = target_with_options(target, option or [])
     printer = _printer(print_after)
     folder = out if out is not None else f"{Path(genome).stem}-{target}"
     refuse_occupied(folder, force)
     loaded = load(genome, weights)
-    artefact = compile_model(loaded.make_model, chosen, options, printer)
+    skeleton = loaded.genome.skeleton
+    accuracy = asked_for(options, skeleton.classes, skeleton.input is InputKind.STATIC)
+    artefact = compile_model(loaded.make_model, chosen, options, _shown_to(printer, accuracy))
     report = {**artefact.report, **_facts(loaded)}
+    if accuracy is not None:
+        report["accuracy"] = accuracy.measure()
     files = {**artefact.files, REPORT: json.dumps(report, indent=2, sort_keys=True).encode() + b"\n"}
     write_folder_atomic(folder, files, force)
     rows = [(str(Path(folder, name)), len(data)) for name, data in sorted(files.items())]
     output.answer(output.table(rows, ("file", "bytes")))
+    if accuracy is not None:
+        output.answer(f"\n{_told(report['accuracy'])}")
 
 
 def refuse_occupied(folder: str, force: bool) -> None:
@@ -87,6 +96,25 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "weights": Path(loaded.weights_from).name,
         "versions": versions(),
     }
+
+
+def _shown_to(
+    printer: Callable[[str, Model], None] | None, accuracy: Accuracy | None
+) -> Callable[[str, Model], None]:
+    """Make the hook that shows the model after a pass to those who want it."""
+
+    def show(name: str, model: Model) -> None:
+        if printer is not None:
+            printer(name, model)
+        if accuracy is not None:
+            accuracy.see(name, model)
+
+    return show
+
+
+def _told(accuracy: Mapping[str, Any]) -> str:
+    before, after = f"{accuracy['float']:.2%}", f"{accuracy['quantised']:.2%}"
+    return f"accuracy on {accuracy['samples']} samples: {before} in floating point, {after} quantised"
 
 
 def _printer(wanted: str | None) -> Callable[[str, Model], None] | None:

@@ -2,116 +2,61 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from msc.compiler.cli import output
+from msc.compiler.cli.doctor_lava import install as install_parts
+from msc.compiler.cli.doctor_lava import lava_parts
+from msc.compiler.cli.doctor_packages import Part, package_parts
+from msc.compiler.cli.guarding import guarded
 from msc.compiler.cli.parameters import JsonOption
 
-DISTRIBUTION = "msc-snn"
 CHECK_FAILED = 1
-ENABLES: Mapping[str, str] = {
-    "numpy": "the reference simulator: everything",
-    "networkx": "graph questions: everything",
-    "msgspec": "weights files",
-    "typer": "this command line",
-    "rich": "progress on a terminal",
-    "safetensors": "weights files, target pytorch",
-    "nir": "target nir",
-    "h5py": "target nir",
-    "torch": "target pytorch, msc train, msc demo",
-    "scikit-learn": "the digits data set, msc demo",
-    "nirtorch": "verify/run --on nirtorch and norse",
-    "spikingjelly": "verify/run --on spikingjelly",
-    "snntorch": "verify/run --on snntorch",
-    "norse": "verify/run --on norse",
-    "scipy": "msc search: the statistics of its report",
-    "pymoo": "msc search: evolution",
-    "pillow": "data: folders of images",
-    "matplotlib": "msc search, msc train: the figures of reports",
-    "ray": "msc search --ray",
-}
-EXTRAS = ("simulators", "ray")
-MODULES: Mapping[str, str] = {"scikit-learn": "sklearn", "pillow": "PIL"}
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(?:;(.*))?")
-_BOUND = re.compile(r"(>=|<)\s*([0-9][0-9.]*)")
 
 
-@dataclass(frozen=True)
-class Part:
-    """One package: what is found of it, what it is needed for, and the command that installs it."""
-
-    name: str
-    found: str | None
-    wanted: str
-    required: bool
-    enables: str
-    state: str
-    install: str
-
-
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    install: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--install",
+            metavar="NAME",
+            help="Install lava or lava-dl in an environment of its own; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Say what is installed and how to install the rest."""
-    found = tuple(parts())
-    wrong = [part for part in found if part.state != "ok"]
+    if install:
+        guarded(_install)(install)
+        return
+    found = (*package_parts(), *lava_parts())
     if as_json:
         output.answer_json({"python": sys.version.split()[0], "parts": [asdict(part) for part in found]})
     else:
-        output.answer(f"python {sys.version.split()[0]} at {sys.executable}\n")
-        rows = [(p.name, p.found or "-", p.state, p.enables) for p in found]
-        output.answer(output.table(rows, ("part", "version", "state", "enables")))
-        for part in wrong:
-            need = "needed" if part.required else "optional"
-            output.answer(f"\n{part.name} ({need}; {part.enables}):\n  {part.install}")
-        output.answer("" if wrong else "\nEverything msc can use is installed.")
-    if any(part.required for part in wrong):
+        _tell(found)
+    if any(part.required and part.state != "ok" for part in found):
         raise typer.Exit(CHECK_FAILED)
 
 
-def parts() -> Iterator[Part]:
-    """Look for every package msc declares and doctor knows a use of, without importing any."""
-    for requirement in requires(DISTRIBUTION) or ():
-        match = _REQUIREMENT.fullmatch(requirement)
-        if match is None or match[1] not in ENABLES:
-            continue
-        name, wanted, marker = match[1], match[2].strip(), match[3] or ""
-        if "extra" in marker and not any(f'"{extra}"' in marker for extra in EXTRAS):
-            continue
-        found = _installed(name)
-        yield Part(
-            name=name,
-            found=found,
-            wanted=wanted,
-            required="extra" not in marker,
-            enables=ENABLES[name],
-            state="missing" if found is None else "ok" if fits(found, wanted) else f"needs {wanted}",
-            install=f"{shlex.quote(sys.executable)} -m pip install {shlex.quote(name + wanted)}",
-        )
+def _install(names: list[str]) -> None:
+    output.answer(install_parts(names))
 
 
-def fits(found: str, wanted: str) -> bool:
-    """Whether a version lies within `>=` and `<` bounds (other kinds of bound are not judged)."""
-    for relation, bound in _BOUND.findall(wanted):
-        at_least = _numbers(found) >= _numbers(bound)
-        if at_least != (relation == ">="):
-            return False
-    return True
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text.split("+")[0]))
-
-
-def _installed(name: str) -> str | None:
-    try:
-        found = version(name)
-    except PackageNotFoundError:
-        return None
-    return found if find_spec(MODULES.get(name, name)) is not None else None
+def _tell(found: tuple[Part, ...]) -> None:
+    output.answer(f"python {sys.version.split()[0]} at {sys.executable}\n")
+    rows = [(part.name, part.found or "-", part.state, part.enables) for part in found]
+    output.answer(output.table(rows, ("part", "version", "state", "enables")))
+    elsewhere = {part.where for part in found if part.where is not None and part.state == "ok"}
+    for where in sorted(elsewhere):
+        output.answer(f"\nlava runs in {where}")
+    wrong = [part for part in found if part.state != "ok"]
+    for part in wrong:
+        need = "needed" if part.required else "optional"
+        why = "" if part.where is None else f"  {part.where}\n"
+        output.answer(f"\n{part.name} ({need}; {part.enables}):\n{why}  {part.install}")
+    output.answer("" if wrong else "\nEverything msc can use is installed.")

@@ -45,7 +45,7 @@ def load_genome(path: str) -> Genome:
     from msc.search import genome
 
     if os.path.isdir(path):
-        raise UsageError.of(path, "is a folder", "give a genome file; artefacts are not read back yet")
+        raise UsageError.of(path, "is a folder", "give a genome file (JSON)")
     if Path(path).suffix in (".nir", ".safetensors", ".npy", ".npz"):
         raise UsageError.of(
             path,

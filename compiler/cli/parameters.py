@@ -25,6 +25,12 @@ class Input(StrEnum):
 GenomeArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="GENOME", help="A genome file (JSON).", show_default=False)
 ]
+RunnableArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="GENOME", help="A genome file (JSON), or a folder that target lava made.", show_default=False
+    ),
+]
 WeightsOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +49,8 @@ _INPUT = typer.Option(
 NeededInputOption: TypeAlias = Annotated[str, _INPUT]
 InputOption: TypeAlias = Annotated[str | None, _INPUT]
 OnOption: TypeAlias = Annotated[
-    str, typer.Option("--on", metavar="NAME", help="The simulator: reference, pytorch, nirtorch, norse, ..")
+    str,
+    typer.Option("--on", metavar="NAME", help="The simulator: reference, pytorch, loihi, lava, norse, .."),
 ]
 ForceOption: TypeAlias = Annotated[
     bool, typer.Option("--force", help="Write into a folder that is not empty.")
@@ -51,11 +58,25 @@ ForceOption: TypeAlias = Annotated[
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 TargetOption: TypeAlias = Annotated[
-    str, typer.Option("--target", metavar="NAME", help="What to compile for: nir or pytorch.")
+    str, typer.Option("--target", metavar="NAME", help="What to compile for: lava, nir or pytorch.")
 ]
 TargetOptionsOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="K=V", help="An option of the target; repeatable.", show_default=False),
+    typer.Option(
+        "--option",
+        metavar="K=V",
+        help="An option of the target; repeatable; help lists them.",
+        show_default=False,
+    ),
+]
+LavaOptionsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="K=V",
+        help="An option of target lava; repeatable; help lists them.",
+        show_default=False,
+    ),
 ]
 FolderOption: TypeAlias = Annotated[
     str | None,
@@ -212,6 +233,15 @@ MinNeuronsOption: TypeAlias = Annotated[
 ]
 MaxNeuronsOption: TypeAlias = Annotated[
     int | None, typer.Option("--max-neurons", metavar="N", help="Most neurons.", show_default=False)
+]
+FitOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="PROFILE[:CHIPS]",
+        help="A chip that networks must fit: loihi1, loihi2 or a .toml file; how many (1).",
+        show_default=False,
+    ),
 ]
 FinalistsOption: TypeAlias = Annotated[
     int | None,

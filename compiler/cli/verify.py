@@ -1,14 +1,21 @@
-"""`msc verify`: compares a genome's artefacts on every simulator, spike by spike, with the reference."""
+"""`msc verify`: compares artefacts on every simulator, spike by spike, with the reference."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from msc.compiler.cli import output
-from msc.compiler.cli.parameters import GenomeArgument, InputOption, JsonOption, WeightsOption
-from msc.compiler.cli.simulators import ALL, choose
+from msc.compiler.cli.parameters import (
+    InputOption,
+    JsonOption,
+    LavaOptionsOption,
+    RunnableArgument,
+    WeightsOption,
+)
+from msc.compiler.cli.simulators import ALL, choose, options_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,29 +29,70 @@ DRAWN_STEPS = 8
 
 
 def verify(
-    genome: GenomeArgument,
+    genome: RunnableArgument,
     weights: WeightsOption = None,
     target: Annotated[str, typer.Option("--target", metavar="NAME", help="Artefacts to check.")] = ALL,
     on: Annotated[str, typer.Option("--on", metavar="NAMES", help="Simulators, separated by commas.")] = ALL,
+    option: LavaOptionsOption = None,
     input_path: InputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare artefacts with the reference, spike by spike."""
-    from msc.backends.verification import verify_on
-    from msc.compiler.cli.inputs import load, load_input, timesteps_of
+    from msc.compiler.cli.bundles import is_folder
 
     names = choose(target, on)
-    loaded = load(genome, weights)
-    model = loaded.model()
-    inputs = _drawn(model, loaded.genome.seed) if input_path is None else load_input(input_path, model)
-    with output.progress("verify") as progress:
-        found = verify_on(model, inputs, timesteps_of(model), names, progress=progress)
+    if is_folder(genome):
+        found = _verify_bundle(genome, target, on, input_path, {"--weights": weights, "--option": option})
+    else:
+        found = _verify_genome(genome, weights, names, option or [], input_path)
     if as_json:
         output.answer_json(found.to_json())
     else:
         output.answer(_table(found))
     if not _passed(found, asked_for=on != ALL):
         raise typer.Exit(CHECK_FAILED)
+
+
+def _verify_genome(
+    path: str, weights: str | None, names: Sequence[str], option: list[str], input_path: str | None
+) -> Verification:
+    from msc.backends.verification import verify_on
+    from msc.compiler.cli.inputs import load, load_input, timesteps_of
+
+    options = options_for(names, option)
+    loaded = load(path, weights)
+    model = loaded.model()
+    if input_path is None:
+        output.note(
+            f"no --input: drawing {DRAWN_SAMPLES} samples with seed {loaded.genome.seed}, the genome's"
+        )
+        inputs = _drawn(model, loaded.genome.seed)
+    else:
+        inputs = load_input(input_path, model)
+    with output.progress("verify") as progress:
+        return verify_on(model, inputs, timesteps_of(model), names, progress=progress, options=options)
+
+
+def _verify_bundle(
+    path: str, target: str, on: str, input_path: str | None, unfit: Mapping[str, object]
+) -> Verification:
+    """Compare with the reference of the bundle's own network, in machine time, membranes too."""
+    from msc.backends.lava.checking import verify_bundle
+    from msc.compiler.cli.bundles import TARGET, load_bundle
+    from msc.compiler.cli.failures import UsageError
+    from msc.compiler.cli.inputs import load_input
+
+    if target not in (ALL, TARGET):
+        raise UsageError.of(f"--target {target}", f"{path} was made for {TARGET}", "leave it out")
+    names = choose(TARGET, on)
+    machine = load_bundle(path, unfit)
+    if input_path is None:
+        output.note(f"no --input: drawing {DRAWN_SAMPLES} samples with seed 0")
+        inputs = _drawn(machine, 0)
+    else:
+        inputs = load_input(input_path, machine)
+    with output.progress("verify") as progress:
+        return verify_bundle(machine, inputs, names, progress)
 
 
 def _passed(found: Verification, asked_for: bool) -> bool:
@@ -67,9 +115,8 @@ def _table(found: Verification) -> str:
         for result in found.results
     ]
     about = f"{found.samples} samples, {found.timesteps} time steps, output rate {found.rate:.3f}"
-    if found.exact:
-        about += "\nfloat32 rounds nowhere here: no difference would be excused"
-    return output.table(rows, ("simulator", "verdict", "populations", "why")) + "\n\n" + about
+    table = output.table(rows, ("simulator", "verdict", "populations", "why"))
+    return "\n".join((table, "", about, *found.remarks))
 
 
 def _explanation(result: Result) -> str:
@@ -79,11 +126,10 @@ def _explanation(result: Result) -> str:
 
 
 def _drawn(model: Model, seed: int) -> NDArray[Any]:
-    """Draw the input that is shown where none is given: it depends on the genome alone."""
+    """Draw the input that is shown where none is given: the source and a seed decide it."""
     from msc.compiler.initialise import draw_input
     from msc.ir.neurons import Source
 
     source = model.network.source.neuron
     assert isinstance(source, Source)
-    output.note(f"no --input: drawing {DRAWN_SAMPLES} samples with seed {seed}, the genome's")
     return draw_input(source, seed, DRAWN_SAMPLES, model.network.timesteps or DRAWN_STEPS)

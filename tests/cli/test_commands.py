@@ -160,7 +160,8 @@ def test_verify_exits_1_where_a_simulator_differs(genome: Path, tmp_path: Path) 
         "true = pytorch.SIMULATOR\n"
         "def run(model, inputs, timesteps):\n"
         "    return {name: 1 - values for name, values in true.run(model, inputs, timesteps).items()}\n"
-        "pytorch.SIMULATOR = SimpleNamespace(name='pytorch', requirements=Requirements(), run=run)\n"
+        "pytorch.SIMULATOR = SimpleNamespace(\n"
+        "    name='pytorch', target='pytorch', requirements=Requirements(), run=run)\n"
         "from msc.compiler.cli import main\nmain()\n"
     )
     import subprocess

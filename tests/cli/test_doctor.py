@@ -7,11 +7,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from msc.compiler.cli.doctor import fits
-from tests.cli.calling import MSC, environment, msc
+from msc.compiler.cli.doctor_packages import fits
+from tests.cli.calling import MSC, environment, msc, refused
 
 HIDE = """
 import sys
@@ -34,21 +35,25 @@ main()
 """
 
 
-def msc_without(*names: str, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def msc_without(
+    *names: str, arguments: list[str], folder: Path, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run msc in a process in which some packages cannot be found."""
     code = HIDE.format(names=names)
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        capture_output=True, text=True, cwd=folder, env=environment(), timeout=120,
+        capture_output=True, text=True, cwd=folder, env=environment(**env), timeout=120,
     )  # fmt: skip
 
 
 def test_lists_every_part_within_80_columns(tmp_path: Path) -> None:
     result = msc("doctor", folder=tmp_path)
     assert result.returncode == 0, result.stderr
-    for part in ("numpy", "nir", "torch", "spikingjelly", "snntorch", "norse", "nirtorch"):
+    for part in ("numpy", "nir", "torch", "spikingjelly", "snntorch", "norse", "nirtorch", "lava-nc"):
         assert part in result.stdout
-    assert max(map(len, result.stdout.splitlines()[1:])) <= 80
+    table = result.stdout.split("\n\n")[1].splitlines()
+    assert table[0].split() == ["part", "version", "state", "enables"]
+    assert max(map(len, table)) <= 80
 
 
 def test_json_says_the_same(tmp_path: Path) -> None:
@@ -57,6 +62,48 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     assert parts["torch"]["required"]
     assert not parts["norse"]["required"]
     assert parts["numpy"]["state"] == "ok"
+
+
+def lava_parts(folder: Path, **env: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What doctor says of lava-nc and lava-dl, as JSON, where nothing but `env` has them."""
+    hidden = {"MSC_CACHE": str(folder / "cache"), "LAVA_PYTHON": ""}
+    result = msc("doctor", "--json", folder=folder, env={**hidden, **env})
+    assert result.returncode == 0, result.stderr
+    parts = {part["name"]: part for part in json.loads(result.stdout)["parts"]}
+    return parts["lava-nc"], parts["lava-dl"]
+
+
+def test_lava_is_told_where_it_is_missing(tmp_path: Path) -> None:
+    lava, netx = lava_parts(tmp_path)
+    assert (lava["state"], lava["install"]) == ("missing", "msc doctor --install lava")
+    assert (netx["state"], netx["install"]) == ("missing", "msc doctor --install lava-dl")
+    assert lava["where"].startswith(f"the environment {tmp_path / 'cache'}")
+    assert lava["where"].endswith(" does not exist")
+
+
+def test_lava_is_told_where_it_is(tmp_path: Path) -> None:
+    answer = '{"lava-nc": "0.10.0"}'
+    (tmp_path / "python").write_text(f"#!/bin/sh\necho 'msc-probe {answer}'\n")
+    (tmp_path / "python").chmod(0o755)
+    lava, netx = lava_parts(tmp_path, LAVA_PYTHON=str(tmp_path / "python"))
+    assert (lava["state"], lava["found"]) == ("ok", "0.10.0")
+    assert lava["where"] == f"LAVA_PYTHON={tmp_path / 'python'}"
+    pip = f"{tmp_path / 'python'} -m pip install --no-deps lava-dl==0.6.0 h5py"
+    assert (netx["state"], netx["install"]) == ("missing", pip)
+
+
+def test_a_wrong_lava_python_is_told(tmp_path: Path) -> None:
+    lava, _ = lava_parts(tmp_path, LAVA_PYTHON="/nowhere/python")
+    assert lava["state"] == "missing"
+    assert lava["where"] == "LAVA_PYTHON=/nowhere/python does not exist"
+    assert lava["install"] == "unset LAVA_PYTHON; msc doctor --install lava"
+    shown = msc("doctor", folder=tmp_path, env={"LAVA_PYTHON": "/nowhere/python"}).stdout
+    assert f"lava-nc (optional; verify/run --on lava):\n  {lava['where']}\n  {lava['install']}\n" in shown
+
+
+def test_what_doctor_cannot_install_is_refused(tmp_path: Path) -> None:
+    lines = refused(msc("doctor", "--install", "lava", "--install", "torch", folder=tmp_path))
+    assert lines == ["--install torch: is nothing that doctor installs; choose from: lava, lava-dl"]
 
 
 def test_missing_simulator_is_named_with_its_command(tmp_path: Path) -> None:
@@ -115,10 +162,14 @@ def test_a_simulator_that_is_missing_is_refused_by_name(genome: Path, tmp_path: 
     assert result.stderr.splitlines()[-1].startswith(expected)
 
 
-def test_without_simulators_ours_is_verified(genome: Path, tmp_path: Path) -> None:
+def test_without_simulators_ours_are_verified(genome: Path, tmp_path: Path) -> None:
     names = ("norse", "nirtorch", "snntorch", "spikingjelly")
     arguments = ["verify", str(genome), "--weights", "dyadic"]
-    result = msc_without(*names, arguments=arguments, folder=tmp_path)
+    lavaless = {"MSC_CACHE": str(tmp_path), "LAVA_PYTHON": ""}
+    result = msc_without(*names, arguments=arguments, folder=tmp_path, **lavaless)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count("cannot") == 4
-    assert result.stdout.count("equal") == 1
+    verdicts = dict(
+        line.split()[:2] for line in result.stdout.split("\n\n")[0].splitlines() if line[0] != " "
+    )
+    ours = {"simulator": "verdict", "pytorch": "equal", "loihi": "equal"}
+    assert verdicts == {**ours, **dict.fromkeys((*names, "lava"), "cannot")}
