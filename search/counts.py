@@ -25,6 +25,7 @@ from msc.ir.ops import (
     weight_shape,
 )
 from msc.ir.shapes import projection_shapes
+from msc.ir.windows import OUTSIDE, window_places
 
 WEIGHTS = "entries of convolution kernels and dense matrices; biases are counted apart, norms are folded"
 MACS = (
@@ -111,11 +112,10 @@ def _window_reads(op: Windowed, read: Shape, made: Shape) -> tuple[_Reads | None
 
 def _taps(size: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int) -> _Reads:
     """Mark the places inside the border that each position of a window reads along one axis."""
-    start = np.arange(outputs)[:, None] * stride - padding
-    places = start + dilation * np.arange(kernel)
-    inside = (places >= 0) & (places < size)
+    places = window_places(size, outputs, kernel, stride, padding, dilation)
+    inside = np.nonzero(places != OUTSIDE)
     reads = np.zeros((outputs, size), dtype=bool)
-    reads[np.nonzero(inside)[0], places[inside]] = True
+    reads[inside[0], places[inside]] = True
     return reads
 
 

@@ -49,6 +49,7 @@ def search(
     max_synops: p.MaxSynopsOption = None,
     min_neurons: p.MinNeuronsOption = None,
     max_neurons: p.MaxNeuronsOption = None,
+    fit: p.FitOption = None,
     no_guards: p.NoGuardsOption = False,
     finalists: p.FinalistsOption = None,
     weight_seeds: p.WeightSeedsOption = None,
@@ -59,21 +60,20 @@ def search(
     as_json: p.JsonOption = False,
 ) -> None:
     """Search for a good genome, without training any."""
-    from msc.compiler.cli.search_options import given_options
-
-    given = given_options(locals())
-    folder = _folder(out, given, resume)
+    given, folder = _called(locals(), out, resume)
     prepared = _prepare(given, folder, resume)
     _answer(_run(prepared, workers, ray, folder, resume), prepared.settings, folder, as_json)
 
 
-def _folder(out: str | None, given: Mapping[str, Any], resume: bool) -> Path:
-    """Choose the run's folder: the one named by -o, else one named after the data."""
+def _called(values: Mapping[str, Any], out: str | None, resume: bool) -> tuple[dict[str, Any], Path]:
+    """Pick the options that a call gives, and the run's folder: named by -o, else after the data."""
     from msc.compiler.cli.failures import UsageError
+    from msc.compiler.cli.search_options import given_options
 
+    given = given_options(values)
     if out is None and resume and "data" not in given:
         raise UsageError.of("-o", "is missing", "name the folder of the run to --resume")
-    return Path(out) if out is not None else Path(f"search-{Path(given.get('data', '')).stem}")
+    return given, Path(out) if out is not None else Path(f"search-{Path(given.get('data', '')).stem}")
 
 
 def _prepare(given: Mapping[str, Any], folder: Path, resume: bool) -> Prepared:
@@ -206,7 +206,9 @@ def _excluded(outcome: Outcome) -> str:
 
 
 def _advice(outcome: Outcome) -> str:
-    limits = [name for name in outcome.infeasible if name.startswith(("max-", "min-"))]
+    from msc.search.scoring.fitting import FIT
+
+    limits = [name for name in outcome.infeasible if name.startswith(("max-", "min-")) or name == FIT]
     if limits:
         return f"loosen {', '.join(f'--{name}' for name in sorted(limits))}"
     return "use more --channels, --timesteps or --generations, or see what --no-guards finds"

@@ -57,6 +57,7 @@ class Options:
     max_synops: int | None = None
     min_neurons: int | None = None
     max_neurons: int | None = None
+    fit: str | None = None
     no_guards: bool = False
     finalists: int = 5
     weight_seeds: int = 3

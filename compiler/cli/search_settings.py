@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from msc.search.evolution.objectives import Objective
     from msc.search.evolution.settings import SearchSettings
     from msc.search.scoring.evaluate import Evaluator
+    from msc.search.scoring.fitting import Fit
     from msc.search.skeleton import Skeleton
 
 STATIC_STEPS = 4
@@ -46,11 +47,12 @@ def prepare(given: Mapping[str, Any], stored: Mapping[str, Any] | None, folder: 
     from msc.search.scoring.evaluate import Evaluator
 
     options = Options(**{**({} if stored is None else remembered(stored, folder)), **given})
-    objectives, device, split = _understood(options, given, stored)
+    objectives, device, split, fit = _understood(options, given, stored)
     batches = draw_batches(split, options.batch, options.batches, options.seed)
     trains = options.check_accuracy or any(objective.fitness.trains for objective in objectives)
     trained_on = split if trains else None
     settings = _settings(options, objectives, device, split, batches_hash(batches, trained_on))
+    settings = replace(settings, fit=fit if stored is None else _as_stored(fit, stored))
     notes: tuple[str, ...] = ()
     if stored is None:
         settings, notes = _with_floor(settings)
@@ -58,21 +60,32 @@ def prepare(given: Mapping[str, Any], stored: Mapping[str, Any] | None, folder: 
         settings = replace(settings, data=stored["data"])
     needed = tuple(objective.measure for objective in objectives)
     shared = (settings.limits, settings.guards, settings.epochs, settings.device)
-    return Prepared(settings, Evaluator(batches, needed, trained_on, *shared), notes)
+    return Prepared(settings, Evaluator(batches, needed, trained_on, *shared, fit=settings.fit), notes)
+
+
+def _as_stored(fit: Fit | None, stored: Mapping[str, Any]) -> Fit | None:
+    """Name a chip's profile as before where the profile is the same, wherever its file lies now."""
+    if fit is None or stored.get("fit_hash") != fit.profile.sha256:
+        return fit
+    name, _, _ = str(stored.get("fit")).rpartition(":")
+    return replace(fit, name=name)
 
 
 def _understood(
     options: Options, given: Mapping[str, Any], stored: Mapping[str, Any] | None
-) -> tuple[tuple[Objective, ...], str, Split]:
+) -> tuple[tuple[Objective, ...], str, Split, Fit | None]:
     """Look up all that options name; raises UsageError with every offender among them."""
     from msc.compiler.cli.new import parse_shape
     from msc.search.data import find_data
     from msc.search.evolution.strategies import find_strategy
+    from msc.search.scoring.fitting import parse_fit
 
     attempt = Attempts(out_of_range(options, given))
     objectives = _objectives(options, given, attempt)
     attempt(lambda: find_strategy(options.strategy))
     device = attempt(lambda: choose_device(options.device))
+    chip = options.fit
+    fit = None if chip is None else attempt(lambda: parse_fit(chip))
     text = options.input_shape
     shape = None if text is None else attempt(lambda: parse_shape(text))
     asked = _request(options, shape or _stored_shape(stored))
@@ -84,7 +97,7 @@ def _understood(
     assert objectives is not None
     assert device is not None
     assert split is not None
-    return objectives, device, split
+    return objectives, device, split, fit
 
 
 def _objectives(

@@ -215,6 +215,8 @@ def _option(setting: str) -> str:
     """Name a setting as the command line does."""
     if setting == "data_hash":
         return "--data, sha256 of its samples"
+    if setting == "fit_hash":
+        return "--fit, sha256 of its profile"
     last = setting.removeprefix("skeleton.").removeprefix("limits.")
     return "--" + last.replace("_", "-")
 

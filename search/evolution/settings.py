@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from msc.search.evolution.objectives import Objective
+from msc.search.scoring.fitting import Fit
 from msc.search.scoring.guards import Guards, Limits
 from msc.search.skeleton import Skeleton, write_skeleton
 from msc.search.spaces import find_space
@@ -36,6 +37,7 @@ class SearchSettings:
     seed: int
     limits: Limits = field(default_factory=Limits)
     guards: Guards | None = field(default_factory=Guards)
+    fit: Fit | None = None
     finalists: int = 5
     weight_seeds: int = 3
     check_accuracy: bool = False
@@ -43,7 +45,8 @@ class SearchSettings:
     device: str = "cpu"
 
     def to_json(self) -> dict[str, Any]:
-        """Make the JSON object of the settings, in a fixed order."""
+        """Make the JSON object of the settings, in a fixed order; `fit` is left out where there is none."""
+        fit = {} if self.fit is None else {"fit": str(self.fit), "fit_hash": self.fit.profile.sha256}
         return {
             "space": self.space,
             "skeleton": write_skeleton(self.skeleton, find_space(self.space)),
@@ -59,6 +62,7 @@ class SearchSettings:
             "seed": self.seed,
             "limits": self.limits.to_json(),
             "guards": None if self.guards is None else self.guards.to_json(),
+            **fit,
             "finalists": self.finalists,
             "weight_seeds": self.weight_seeds,
             "check_accuracy": self.check_accuracy,

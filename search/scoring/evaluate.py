@@ -21,6 +21,7 @@ from msc.search.data import Split
 from msc.search.genome import Genome
 from msc.search.lower import lower
 from msc.search.scoring.fitness import Evidence, find_fitness, fitnesses
+from msc.search.scoring.fitting import Fit
 from msc.search.scoring.guards import Guards, Limits, finite_or_none
 from msc.search.scoring.rates import population_rates
 from msc.search.scoring.records import Record, Violation
@@ -58,6 +59,7 @@ class Evaluator:
     guards: Guards | None = field(default_factory=Guards)
     epochs: int = 5
     device: str = "cpu"
+    fit: Fit | None = None
 
     def __call__(self, task: Task) -> Record:
         """Evaluate; what is wrong with a network is in the record, a bug raises.
@@ -80,6 +82,8 @@ class Evaluator:
         values = {f.name: f.measure(evidence) for f in fitnesses().values() if not (f.spikes or f.trains)}
         neurons, params = neuron_count(network), int(values["params"])
         broken = self.limits.violations(params, neurons)
+        if not broken and self.fit is not None:
+            broken = self.fit.violations(network)
         if broken:  # a network that is not wanted need not be run
             return Record(identity, task.seed, finite_or_none(values), neurons, params, violations=broken)
         currents = _Currents() if task.detailed else None

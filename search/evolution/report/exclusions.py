@@ -32,6 +32,7 @@ _LIMITS = {
     "max_synops": "most synaptic operations per sample, over all steps",
     "min_neurons": "fewest neurons",
     "max_neurons": "most neurons",
+    "fit": "the profile of the chip that networks must fit, and on how many of it",
 }
 _LONGEST = 240
 
@@ -81,7 +82,8 @@ def _example(study: Study, reason: str) -> tuple[str, str]:
 
 def guards_section(study: Study) -> str:
     """List the guards and limits in force."""
-    guards, limits = study.settings["guards"], study.settings["limits"]
+    guards, fit = study.settings["guards"], study.settings.get("fit")
+    limits = {**study.settings["limits"], "fit": fit}
     off = (
         warning("No guards.", "Only limits and failures made a network infeasible in this search.")
         if guards is None
