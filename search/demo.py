@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from msc.backends.pytorch.artefact import open_artefact
-from msc.backends.verification import Verification, verify_on
+from msc.backends.verification import Verification, simulators, verify_on
 from msc.backends.weights import write_weights
 from msc.compiler.driver import Artefact, compile_model, find_target
 from msc.ir.files import FileError, write_folder_atomic
@@ -92,8 +92,9 @@ def run_demo(
     agrees, artefact_accuracy = _try_artefact(artefacts["pytorch"], split, trained)
     _tell(echo, _artefact_report(artefacts, agrees, artefact_accuracy, held_out))
     shown, steps = split.test_inputs[:VERIFIED_DIGITS], network.timesteps
+    named = [name for name, known in simulators().items() if known.target in _TARGETS] if on is None else on
     verification = verify_on(
-        trained.model, shown, steps, on, progress=lambda name: progress(f"verifying on {name}")
+        trained.model, shown, steps, named, progress=lambda name: progress(f"verifying on {name}")
     )
     _tell(echo, _verification_report(verification))
     made = _files(text, genome, trained.model, artefacts, verification)
