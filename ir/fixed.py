@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from msc.ir.errors import Problem
 from msc.ir.network import Array, Model, Network, Population, Projection
 from msc.ir.neurons import FixedLIF, InputKind, Source
-from msc.ir.ops import Conv2d, Linear, Quantise
+from msc.ir.ops import Conv2d, Linear, Quantise, Scale
 
 LARGEST_THRESHOLD = 2**17 - 1  # of a 17-bit register, in units of weight
 
@@ -88,6 +88,12 @@ def _all_integers(array: Array) -> bool:
 
 def _in_range(threshold: Array) -> bool:
     return float(threshold.min()) >= 0 and float(threshold.max()) <= LARGEST_THRESHOLD
+
+
+def on_host(projection: Projection) -> bool:
+    """Whether the host evaluates a projection from the source and gives its current to biases."""
+    ops = projection.ops
+    return len(ops) > 1 and isinstance(ops[0], Quantise) and isinstance(ops[-1], Scale)
 
 
 def weighted_ops(projection: Projection) -> tuple[tuple[int, Conv2d | Linear], ...]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from msc.backends.lava.limits import is_host_bias
 from msc.backends.lava.netx import FILE_NAME, netx_obstacles, netx_settings
 from msc.backends.lava.warm_up import warm_up
 from msc.compiler.placement.model import Placement
 from msc.compiler.placement.telling import summary
 from msc.compiler.timing import latency, relay_of, start_of
+from msc.ir.fixed import on_host
 from msc.ir.network import Model, Projection
 from msc.ir.neurons import Source
 from msc.ir.ops import Quantise, Scale
@@ -63,7 +63,7 @@ def _input(machine: Model) -> Mapping[str, Any]:
 
 
 def _encoding(projection: Projection) -> Mapping[str, Any]:
-    if is_host_bias(projection):
+    if on_host(projection):
         match projection.ops:
             case (Quantise(scale=scale, limit=limit), *_, Quantise(limit=most), Scale(factor=factor)):
                 largest = most * int(WEIGHT_UNIT * factor)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from msc.compiler.timing import is_retimed
 from msc.ir.errors import Problem
-from msc.ir.fixed import is_fixed_point
+from msc.ir.fixed import is_fixed_point, on_host
 from msc.ir.network import Model, Network, Population, Projection
 from msc.ir.neurons import FixedLIF, InputKind, Source
 from msc.ir.ops import Conv2d, Flatten, Linear, Op, Quantise, Scale
@@ -21,11 +21,6 @@ EXPONENTS = range(8)  # of a bias: 3 bits (the same)
 LARGEST_BYTE = 127  # of a kernel's size, stride, padding and dilation, signed bytes (conv/models.py)
 LARGEST_DECAY = 4095  # of a current: it is forgotten at once
 GRADED_LIMIT = 127  # of an 8-bit message with a sign
-
-
-def is_host_bias(projection: Projection) -> bool:
-    """Whether the host evaluates a projection from the source and gives its current as a bias."""
-    return bool(projection.ops) and isinstance(projection.ops[-1], Scale)
 
 
 def bias_exponent(machine: Model, population: Population) -> int | None:
@@ -71,11 +66,11 @@ def _projection_problems(projection: Projection, machine: Model) -> Iterator[Pro
         yield Problem(where, f"is a chain of {chain}, no Lava process is", "make it one kernel")
         return
     for index, op in enumerate(projection.ops):
-        if isinstance(op, Conv2d) and _largest(op) > LARGEST_BYTE and not is_host_bias(projection):
+        if isinstance(op, Conv2d) and _largest(op) > LARGEST_BYTE and not on_host(projection):
             yield Problem(
                 where, f"has a kernel, stride, padding or dilation above {LARGEST_BYTE}", "make it smaller"
             )
-        if isinstance(op, Conv2d | Linear) and not is_host_bias(projection):
+        if isinstance(op, Conv2d | Linear) and not on_host(projection):
             wrong, mode = wrong_weights(machine.weights[projection.weight_key(index)])
             if wrong:
                 yield Problem(
@@ -92,7 +87,7 @@ def _is_one_kernel(projection: Projection, network: Network) -> bool:
         if source.kind is not InputKind.EVENTS:
             if not ops or not isinstance(ops[0], Quantise):
                 return False
-            if is_host_bias(projection):
+            if on_host(projection):
                 host = isinstance(ops[-2], Quantise) and source.kind is InputKind.STATIC
                 return host and _is_kernel(ops[1:-2])
             return ops[0].limit <= GRADED_LIMIT and _is_kernel(ops[1:])
@@ -134,6 +129,6 @@ def _bias_problems(machine: Model) -> Iterator[Problem]:
                 "quantise the network",
             )
         forgets = isinstance(population.neuron, FixedLIF) and population.neuron.decay_u == LARGEST_DECAY
-        if not forgets and any(map(is_host_bias, machine.network.into(population.name))):
+        if not forgets and any(map(on_host, machine.network.into(population.name))):
             what = "gets its input as a bias, but remembers its current"
             yield Problem(where, what, f"give it decay_u {LARGEST_DECAY}")

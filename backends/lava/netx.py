@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.backends.lava.limits import LARGEST_BYTE, LARGEST_MANTISSA, is_host_bias
+from msc.backends.lava.limits import LARGEST_BYTE, LARGEST_MANTISSA
 from msc.compiler.timing import relay_of, start_of
+from msc.ir.fixed import on_host
 from msc.ir.network import Model, Network, Population, Projection
 from msc.ir.neurons import FixedLIF, Source
 from msc.ir.ops import Conv2d, Flatten, Linear, Quantise
@@ -85,7 +86,7 @@ def _chain_obstacles(machine: Model, chain: tuple[Projection, ...]) -> Iterator[
             continue  # the projection that it delays is told
         if _is_delayed(projection, target):
             yield f"Projection {projection.name} has a delay, and netx has none for convolutions."
-        if is_host_bias(projection):
+        if on_host(projection):
             yield "The input is a bias of its own for each sample, and a .net file is the same for all."
             continue
         weight = machine.weights[projection.weight_key(len(projection.ops) - 1)]

@@ -32,30 +32,34 @@ def train(
     changes: t.SetOption = None,
     device: p.DeviceOption = None,
     threads: t.ThreadsOption = None,
+    finetune: t.FinetuneOption = None,
+    weights: t.StartOption = None,
+    option: t.TargetOptionsOption = None,
     download: t.DownloadOption = False,
     resume: p.ResumeOption = False,
     out: t.RunFolderOption = None,
     as_json: p.JsonOption = False,
 ) -> None:
-    """Train a genome's network on data."""
+    """Train a genome's network on data, or fine-tune its weights for a chip."""
     from msc.compiler.cli.train_options import Options
 
     named = (genome, data, recipe, epochs, batch, accumulate, seed, threads)
-    options = Options(*named, tuple(changes or ()), device, download)
-    folder = _folder(out, genome, resume)
+    tuning = (finetune, weights, tuple(option or ()))
+    options = Options(*named, tuple(changes or ()), device, download, *tuning)
+    folder = _folder(out, genome, resume, "train" if finetune is None else "finetune")
     with _interruptible(folder):
         outcome, leads = _trained(options, folder, resume)
         if leads:
             _answer(outcome, as_json)
 
 
-def _folder(out: str | None, genome: str | None, resume: bool) -> Path:
-    """Choose the run's folder: the one named by -o, else one named after the genome."""
+def _folder(out: str | None, genome: str | None, resume: bool, kind: str) -> Path:
+    """Choose the run's folder: the one named by -o, else one named after the genome and what is done."""
     from msc.compiler.cli.failures import UsageError
 
     if out is None and resume and genome is None:
         raise UsageError.of("-o", "is missing", "name the folder of the run to --resume")
-    return Path(out) if out is not None else Path(f"train-{Path(genome or '').stem}")
+    return Path(out) if out is not None else Path(f"{kind}-{Path(genome or '').stem}")
 
 
 def _trained(options: Options, folder: Path, resume: bool) -> tuple[Outcome, bool]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _FILES = (
     "genome.json",
+    "start.safetensors",
     "weights.safetensors",
     "metrics.json",
     "metrics.csv",
@@ -36,6 +37,8 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
     `validation_loss` (null where nothing was held out); `epochs` how many were trained; `samples` the numbers
     of those of `training`, `validation` and `test`. `genome` and `data_hash` are hashes; `data`, `recipe`,
     `settings`, `device`, `processes` and `versions` say how it was trained; `files` lie in `folder`.
+    `finetuned` is null, or what `--finetune` was given, with the accuracies `floating` and `quantised` of the
+    first weights on `validation` and `test` samples.
     """
     metrics, test = outcome.metrics, _test(outcome)
     kept = _kept(metrics)
@@ -52,6 +55,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "data": metrics.data,
         "data_hash": metrics.data_hash,
         "recipe": metrics.recipe,
+        "finetuned": None if metrics.finetuned is None else asdict(metrics.finetuned),
         "settings": asdict(metrics.settings),
         "device": metrics.device,
         "processes": metrics.processes,
@@ -71,9 +75,9 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield "files"
     yield from (f"  {path}" for path in _files(outcome.folder))
-    genome, weights = (quote(str(outcome.folder / name)) for name in _FILES[:2])
+    genome, weights = (quote(str(outcome.folder / name)) for name in ("genome.json", "weights.safetensors"))
     yield "next"
-    yield from _command(f"msc compile {genome}", f"--weights {weights} --target nir")
+    yield from _command(f"msc compile {genome}", f"--weights {weights}", *_target(outcome.metrics))
     yield from _command(f"msc verify {genome}", f"--weights {weights}")
 
 
@@ -84,7 +88,8 @@ def _summary(outcome: Outcome) -> Iterator[str]:
     if kept.validation_accuracy is not None:
         validated = f"validation accuracy {kept.validation_accuracy:.2%}"
     rows = (
-        ("test accuracy", f"{test.accuracy:.2%}"),
+        ("test accuracy", f"{test.accuracy:.2%}" + (", quantised" if metrics.finetuned else "")),
+        *_before(metrics),
         ("epoch kept", f"{kept.number} of {len(metrics.epochs)}, {validated}"),
         ("samples", ", ".join(f"{count} for {use}" for use, count in samples.items())),
         ("loss", f"{test.loss:.4f} in test, {kept.loss:.4f} in training"),
@@ -98,14 +103,38 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         yield from (" " * (width + 2) + line for line in more)
 
 
-def _command(call: str, options: str) -> Iterator[str]:
-    """Write a command on one line, or two that a shell takes as one."""
-    line = f"  {call} {options}"
-    if len(line) <= output.WIDTH:
-        yield line
-        return
-    yield f"  {call} \\"
-    yield f"    {options}"
+def _before(metrics: Metrics) -> Iterator[tuple[str, str]]:
+    """Say how the weights that were fine-tuned did."""
+    finetuned = metrics.finetuned
+    if finetuned is not None and finetuned.test is not None:
+        before = finetuned.test
+        yield "before", f"{before.quantised:.2%} quantised, {before.floating:.2%} in floating point"
+
+
+def _target(metrics: Metrics) -> tuple[str, ...]:
+    """Name what the weights are to be compiled for, with the options that they were trained for."""
+    from msc.compiler.driver import find_target
+    from msc.search.training.finetuning import find_finetuning
+
+    finetuned = metrics.finetuned
+    if finetuned is None:
+        return ("--target nir",)
+    target = find_target(find_finetuning(finetuned.kind).target)
+    usual = {name: option.values[0] for name, option in target.options.items() if option.values}
+    chosen = [(key, value) for key, value in finetuned.options.items() if value != usual.get(key)]
+    return f"--target {target.name}", *(f"--option {quote(f'{key}={value}')}" for key, value in chosen)
+
+
+def _command(call: str, *options: str) -> Iterator[str]:
+    """Write a command on one line, or several that a shell takes as one: as much on each as fits."""
+    lines = [f"  {call}"]
+    for option in options:
+        if len(lines[-1]) + len(option) + len(" \\ ") > output.WIDTH:
+            lines.append(f"    {option}")
+        else:
+            lines[-1] += f" {option}"
+    yield from (f"{line} \\" for line in lines[:-1])
+    yield lines[-1]
 
 
 def _test(outcome: Outcome) -> Tested:

@@ -30,6 +30,9 @@ class Options:
     changes: tuple[str, ...] = ()
     device: str | None = None
     download: bool = False
+    finetune: str | None = None
+    weights: str | None = None
+    target: tuple[str, ...] = ()
 
     @property
     def named(self) -> Mapping[str, str]:

@@ -56,12 +56,37 @@ ThreadsOption: TypeAlias = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", help="Parts computed at once (the recipe's).", show_default=False),
 ]
+FinetuneOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--finetune", metavar="KIND", help="Train --weights for a chip's numbers: loihi.", show_default=False
+    ),
+]
+StartOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--weights", metavar="W", help="The safetensors file to --finetune from.", show_default=False
+    ),
+]
+TargetOptionsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="K=V",
+        help="An option of the target to --finetune for; repeatable.",
+        show_default=False,
+    ),
+]
 DownloadOption: TypeAlias = Annotated[
     bool, typer.Option("--download", help="Fetch files of the data that are missing.")
 ]
 RunFolderOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "-o", "--output", metavar="RUN", help="The run's folder (./train-GENOME).", show_default=False
+        "-o",
+        "--output",
+        metavar="RUN",
+        help="The run's folder (./train-GENOME, ./finetune-GENOME).",
+        show_default=False,
     ),
 ]

@@ -11,6 +11,7 @@ from msc.compiler.cli.attempts import Attempts
 from msc.compiler.cli.devices import choose_device
 from msc.compiler.cli.failures import UsageError
 from msc.compiler.cli.train_options import Options, changed_settings, malformed
+from msc.compiler.cli.train_tuning import other_start
 from msc.ir.errors import Problem, raise_all
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def resumed_plan(options: Options, folder: Path, processes: int) -> Plan:
         attempt.problems.append(_differs("--data", options.data, plan.data))
     attempt.problems += attempt(lambda: tuple(_other_recipe(options, plan))) or ()
     attempt.problems += attempt(lambda: tuple(_other_settings(options, plan))) or ()
+    attempt.problems += attempt(lambda: tuple(other_start(options, plan.start))) or ()
     device = attempt(lambda: choose_device(options.device or plan.device))
     raise_all(UsageError, attempt.problems)
     assert device is not None

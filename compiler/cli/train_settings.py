@@ -12,6 +12,7 @@ from msc.compiler.cli.attempts import Attempts
 from msc.compiler.cli.devices import AUTO, choose_device
 from msc.compiler.cli.failures import UsageError
 from msc.compiler.cli.train_options import Options, changed_settings, malformed
+from msc.compiler.cli.train_tuning import find_kind, find_start, tuned
 from msc.ir.errors import MscError, Problem, raise_all
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ def _new(options: Options) -> Prepared:
     path = options.genome
     genome = None if path is None else attempt(lambda: connected_genome(path))
     recipe = attempt(lambda: _recipe(options))
+    kind = attempt(lambda: find_kind(options))
+    start = attempt(lambda: find_start(options, kind, genome))
     base = Settings() if recipe is None else recipe.settings  # so that its options are looked at, too
+    base = tuned(base, kind)
     settings = attempt(lambda: changed_settings(options, base))
     device = attempt(lambda: choose_device(options.device or AUTO))
     split = _try_data(options, genome, attempt)
@@ -73,7 +77,7 @@ def _new(options: Options) -> Prepared:
     assert settings is not None
     assert device is not None
     assert split is not None
-    plan = Plan(genome, options.data or "", recipe.name, settings, device)
+    plan = Plan(genome, options.data or "", recipe.name, settings, device, start)
     return Prepared(plan, _fitting(plan, Path(path or ""), split))
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msc.compiler.placement.blocks import Block, Shape3, in_three_axes
+from msc.ir.fixed import on_host
 from msc.ir.network import Network, Projection, Weights
-from msc.ir.ops import Conv2d, Flatten, Linear, Quantise, Scale, Shape
+from msc.ir.ops import Conv2d, Flatten, Linear, Quantise, Shape
 from msc.ir.shapes import population_shapes
 from msc.ir.windows import OUTSIDE, window_places
 
@@ -139,12 +140,6 @@ def connections(network: Network, weights: Weights) -> tuple[Connection, ...]:
         for projection in network.projections
         if not on_host(projection)
     )
-
-
-def on_host(projection: Projection) -> bool:
-    """Whether the host evaluates a projection from the source, and writes the current into biases."""
-    ops = projection.ops
-    return len(ops) > 1 and isinstance(ops[0], Quantise) and isinstance(ops[-1], Scale)
 
 
 def _index(axes: Sequence[Integers]) -> tuple[Any, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from msc.compiler.placement.capacity import Resource
-from msc.compiler.placement.connections import on_host
 from msc.compiler.placement.profile import Profile
 from msc.ir.errors import Problem
+from msc.ir.fixed import on_host
 from msc.ir.network import Network, Weights
 from msc.ir.neurons import FixedLIF, InputKind, Source
 

@@ -42,7 +42,12 @@ def test_passes_come_in_an_order_that_keeps_what_they_promise() -> None:
 
 
 def test_options_have_defaults_and_arrays_stay_away() -> None:
-    assert options() == {"input": "graded", "thresholds": "channel", "profile": "loihi2"}
+    assert options() == {
+        "input": "graded",
+        "thresholds": "channel",
+        "biases": "fine",
+        "profile": "loihi2",
+    }
     with pytest.raises(
         CompileError, match="option profile: unknown value 'loihi3'; use one of: loihi2, loihi1"
     ):
