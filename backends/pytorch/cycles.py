@@ -16,6 +16,9 @@ from msc.backends.pytorch.through_time import advance
 from msc.ir.network import Projection
 
 Observer: TypeAlias = Callable[[Projection, Tensor], None]
+Substitute: TypeAlias = Callable[[str, list[Tensor], Mapping[str, Sequence[Tensor]], int], list[Tensor]]
+"""From a population, its currents from within a cycle, [1, B, *shape] each, what the cycle's populations
+emitted so far, [B, *shape] a step, and the step: to the currents that it integrates instead."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Cycle:
 
     `dynamics` run one step each, `inner` lists each population's projections from within the cycle,
     `running` the statistics of their norms, which are constants here. `learning` may round otherwise.
+    `substitute` may exchange currents from within.
     """
 
     dynamics: Mapping[str, Dynamics]
@@ -32,6 +36,7 @@ class Cycle:
     running: Mapping[Projection, Statistics]
     learning: bool
     observer: Observer | None
+    substitute: Substitute
 
     def run(
         self, states: Mapping[str, State], outside: Mapping[str, Sequence[Tensor]], steps: int
@@ -46,7 +51,7 @@ class Cycle:
         given: dict[Projection, list[Tensor]] = {projection: [] for projection in self.running}
         for t in range(steps):
             for name, dynamics in self.dynamics.items():
-                currents = list(totals[name][t])
+                currents: list[Tensor] = []
                 for projection in self.inner[name]:
                     raw = self._raw(projection, values[projection.source], states, t, steps)
                     if projection in given:
@@ -55,6 +60,7 @@ class Cycle:
                     if self.observer is not None:
                         self.observer(projection, delivered)
                     currents.append(delivered.unsqueeze(0))
+                currents = [*totals[name][t], *self.substitute(name, currents, values, t)]
                 emitted, states[name] = advance(dynamics, states[name], currents)
                 values[name].append(emitted.squeeze(0))
         joined = {name: torch.cat(emitted).unflatten(0, (steps, -1)) for name, emitted in values.items()}

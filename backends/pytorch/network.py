@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from msc.backends.pytorch.cycles import Cycle, Observer
 from msc.backends.pytorch.layout import channels_last, delayed
+from msc.backends.pytorch.lifetimes import spent
 from msc.backends.pytorch.neurons import Dynamics, State, rest
 from msc.backends.pytorch.norms import (
     Statistics,
@@ -73,7 +74,7 @@ class SpikingNetwork(nn.Module):
         self.momentum = 0.1
         self._shapes = population_shapes(network)
         self._components = components(network)
-        self._spent = _spent(network, self._components)
+        self._spent = spent(network, self._components)
         self._cyclic = cyclic_projections(network)
         self._signs = weight_signs(network)
         self._expected = weight_shapes(network, self._shapes)
@@ -84,6 +85,10 @@ class SpikingNetwork(nn.Module):
             else:
                 start = torch.full(shape, float(key.endswith("gamma")))
                 self.register_parameter(registered(key), nn.Parameter(start))
+
+    def another(self) -> SpikingNetwork:
+        """Make a network that computes as this one, with parameters of its own."""
+        return SpikingNetwork(self.network, self.surrogate)
 
     def load_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take over a model's weights; raises InvalidNetworkError listing all that do not fit."""
@@ -249,15 +254,24 @@ class SpikingNetwork(nn.Module):
         inner = {name: [p for p in self.network.into(name) if p.name in self._cyclic] for name in members}
         running = {p: self._running(p) for into in inner.values() for p in into if p.norm is not None}
         dynamics = {name: self._dynamics(name, steps=1) for name in members}
-        cycle = Cycle(dynamics, inner, weights, running, self._learning, observer)
+        cycle = Cycle(dynamics, inner, weights, running, self._learning, observer, self._inner_currents)
         states = {name: self._rest(name, batch, outside[name]) for name in members}
         values, given = cycle.run(states, outside, steps)
         if self.training:
             for projection, raw in given.items():
-                assert projection.norm is not None
-                gather = measure if self._learning else observe
-                self._follow(projection, gather(projection.norm, raw))
+                self._watch(projection, raw)
         return values
+
+    def _watch(self, projection: Projection, raw: Tensor) -> None:
+        """Follow what the norm of a projection inside a cycle was given."""
+        assert projection.norm is not None
+        self._follow(projection, (measure if self._learning else observe)(projection.norm, raw))
+
+    def _inner_currents(
+        self, name: str, currents: list[Tensor], values: Mapping[str, Sequence[Tensor]], t: int
+    ) -> list[Tensor]:
+        """Choose what a population integrates of the currents from within its cycle: all of it."""
+        return currents
 
     def _running(self, projection: Projection) -> Statistics:
         """Return a copy of the running statistics of a projection's norm (training moves the originals)."""
@@ -282,13 +296,3 @@ class SpikingNetwork(nn.Module):
         tensor = getattr(self, registered(key))
         assert isinstance(tensor, Tensor)
         return tensor
-
-
-def _spent(network: Network, order: tuple[tuple[str, ...], ...]) -> list[list[str]]:
-    """List, for each component, the populations that nothing after it reads (never the source)."""
-    place = {name: index for index, members in enumerate(order) for name in members}
-    spent: list[list[str]] = [[] for _ in order]
-    for name, own in place.items():
-        if name != network.source.name:
-            spent[max([own, *(place[p.target] for p in network.out_of(name))])].append(name)
-    return spent

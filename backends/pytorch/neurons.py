@@ -11,9 +11,50 @@ from torch import Tensor
 
 from msc.backends.pytorch.surrogates import Surrogate
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Neuron, Source
+from msc.ir.step import LARGEST_STATE, WEIGHT_UNIT
 
 State: TypeAlias = tuple[Tensor, Tensor | None]
 """A population's membrane and, for CubaLIF, its synaptic current; both [B, *shape]."""
+
+
+@dataclass(frozen=True)
+class FixedForm:
+    """The fixed-point population that runs in a float one's place: `FixedLIF`'s equations, to the last bit.
+
+    Per channel, shaped [C, 1, 1] or [C]: `threshold` and `bias` in units of the integer membrane, `unit` of
+    which is one of them in the float membrane. Its currents are sums of integer weights.
+    """
+
+    neuron: FixedLIF
+    threshold: Tensor
+    bias: Tensor
+    unit: Tensor
+
+    def charge(self, state: State, current: Tensor) -> None:
+        """Move the state by `current`, to before the reset."""
+        membrane, synaptic = state
+        _decay(membrane, 4096 - self.neuron.decay_v)
+        if synaptic is None:
+            membrane.add_(current, alpha=WEIGHT_UNIT)
+        else:
+            _decay(synaptic, 4095 - self.neuron.decay_u)
+            membrane.add_(synaptic.add_(current, alpha=WEIGHT_UNIT))
+        membrane.add_(self.bias).clamp_(-LARGEST_STATE, LARGEST_STATE)
+
+    def floating(self, membrane: Tensor, v_threshold: float, out: Tensor) -> None:
+        """Write the float membrane that stands for an integer one: >= v_threshold where that one fires.
+
+        The integers beside the threshold lie half a unit on either side of v_threshold.
+        """
+        torch.sub(membrane, self.threshold + 0.5, out=out).mul_(self.unit).add_(v_threshold)
+
+
+def _decay(state: Tensor, factor: int) -> None:
+    """Multiply integers by factor / 4096 in place, rounding toward zero."""
+    if _is_power_of_two(factor):
+        state.mul_(factor / 4096).trunc_()
+    else:  # the product needs more bits than float32 has
+        state.copy_(state.double().mul_(factor / 4096).trunc_())
 
 
 @dataclass(frozen=True)
@@ -22,6 +63,8 @@ class Dynamics:
 
     `emits` is the type of its spikes. A smoothed population emits the surrogate's g(V - v_threshold)
     instead of the step, so that its gradients are true derivatives; it still resets where V >= v_threshold.
+    With a `fixed` form it spikes as that does, and its gradients are those of `neuron` on the membrane that
+    stands for the integer one.
     """
 
     neuron: Neuron
@@ -29,6 +72,7 @@ class Dynamics:
     surrogate: Surrogate
     emits: torch.dtype
     smoothed: bool = False
+    fixed: FixedForm | None = None
 
 
 @dataclass(frozen=True)

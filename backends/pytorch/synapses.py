@@ -39,7 +39,7 @@ def _apply_op(op: Op, weight: Tensor | None, x: Tensor) -> Tensor:
         case Scale():
             return x * op.factor
         case Quantise():
-            raise AssertionError("only fixed-point networks quantise, and they are refused before")
+            return (x.double() * op.scale).round().clamp(-op.limit, op.limit).to(x.dtype)
         case _:
             assert_never(op)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from msc.backends.pytorch.neurons import Dynamics, State, charge, membrane_slopes, synaptic_slopes
-from msc.ir.neurons import LI, CubaLIF, FixedLIF, Source
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Source
 
 CHUNK_ELEMENTS = 1 << 17
 """How many neurons a CPU thread takes through all steps at a time, so that they stay in its cache."""
@@ -87,8 +87,9 @@ def _forwards(
     blank = _Blank((dynamics.steps, *membrane.shape), (membrane.numel(), *membrane.stride()), membrane.device)
     emitted = blank(membrane.dtype if reads or dynamics.smoothed else dynamics.emits)
     history = blank(membrane.dtype) if keep and not reads else None
+    forwards = _forwards_chunk if dynamics.fixed is None else _fixed_chunk
     for rows in _chunks(membrane):
-        _forwards_chunk(
+        forwards(
             dynamics,
             (membrane[rows], None if synaptic is None else synaptic[rows]),
             [current if current.shape[1] == 1 else current[:, rows] for current in currents],
@@ -122,6 +123,23 @@ def _forwards_chunk(
         torch.addcmul(before, before, spikes, value=-1, out=membrane)
         if neuron.v_reset:
             membrane.add_(spikes, alpha=neuron.v_reset)
+
+
+def _fixed_chunk(
+    dynamics: Dynamics, state: State, currents: Sequence[Tensor], emitted: Tensor, history: Tensor | None
+) -> None:
+    """Run some samples forwards in fixed point, in place; their history is that of the float membrane."""
+    neuron, fixed, membrane = dynamics.neuron, dynamics.fixed, state[0]
+    assert fixed is not None
+    assert isinstance(neuron, LIF | IF | CubaLIF)
+    fired = torch.empty_like(membrane)
+    for t, current in enumerate(_totals(currents, dynamics.steps, torch.empty_like(membrane))):
+        fixed.charge(state, current)
+        if history is not None:
+            fixed.floating(membrane, neuron.v_threshold, out=history[t])
+        torch.gt(membrane, fixed.threshold, out=fired)
+        emitted[t].copy_(fired)
+        membrane.addcmul_(membrane, fired, value=-1)
 
 
 def _totals(currents: Sequence[Tensor], steps: int, out: Tensor) -> Iterator[Tensor]:

@@ -76,7 +76,7 @@ class Crew:
 
 def _sharing(spiking: SpikingNetwork) -> SpikingNetwork:
     """Make a network that uses the parameters of another one."""
-    replica = SpikingNetwork(spiking.network, spiking.surrogate)
+    replica = spiking.another()
     replica.momentum = spiking.momentum
     for name, parameter in spiking.named_parameters():
         replica.register_parameter(name, parameter)

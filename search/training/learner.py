@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from msc.backends.pytorch.network import SpikingNetwork
 from msc.backends.pytorch.surrogates import find_surrogate
 from msc.compiler.initialise import random_model
-from msc.ir.network import Network, Weights
+from msc.ir.network import Network
 from msc.search.readout import class_scores
 from msc.search.training.batches import batches_of, in_order, part_tensors
 from msc.search.training.crew import Crew, Replica
@@ -28,11 +29,16 @@ from msc.search.training.processes import ALONE, Ranks, shared
 from msc.search.training.samples import Indices, Samples
 from msc.search.training.schedule import learning_rate
 from msc.search.training.settings import Settings
+from msc.search.training.start import Start
 from msc.search.training.statistics import Statistics
 from msc.search.training.tally import Tally
+from msc.search.training.tuner import Classify, Tuner
 from msc.search.training.watching import Epoch, Evaluation, Step, Unwatched, Watcher
 
 _CALIBRATION_PASSES = 3
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Is told how many samples are classified, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,9 @@ class Learner:
     A batch is cut into `accumulate` parts for each thread of each process. Every part is normalised by its
     own statistics; gradients and running statistics are means over all parts. So two processes or two
     threads do what one does with `accumulate` doubled.
-    Initial weights are `random_model`'s, under which every population fires at 5-50 %.
+    Initial weights are `random_model`'s, under which every population fires at 5-50 %; or those of a
+    `start`: then the network is fine-tuned as a fixed-point one, quantised anew before every step, and
+    running statistics stay. Raises CompileError where the target of that refuses the network.
     """
 
     def __init__(
@@ -74,6 +82,7 @@ class Learner:
         settings: Settings,
         device: str = "cpu",
         ranks: Ranks = ALONE,
+        start: Start | None = None,
     ) -> None:
         self.network, self.settings, self.classes = network, settings, classes
         self.finished = 0
@@ -82,10 +91,12 @@ class Learner:
         threads = settings.threads if device == "cpu" else 1
         self._own_parts = settings.accumulate * threads
         self._parts = ranks.size * self._own_parts
+        self._moving = self._parts > 1 and start is None  # whether parts leave statistics to average
         check_enough(len(training), self._parts)
         self._loss = find_loss(settings.loss)
         self._precision = resolve(settings.precision, device)
-        self.module = self._start(random_model(network, settings.seed).weights)
+        self._tuner = None if start is None else Tuner(network, start)
+        self.module = self._start()
         self._crew = Crew(self.module, threads if ranks.size == 1 else 1)
         self._names = self._crew.first.classifier.spike_names
         self._parallel = shared(self._crew.first.classifier) if ranks.size > 1 else None
@@ -101,8 +112,8 @@ class Learner:
     def epoch(self, watcher: Watcher | None = None) -> Epoch:
         """Train for one epoch and validate; raises TrainError where training breaks down.
 
-        That is: a gradient or a weight is not finite, or a population fired no spike. The weights are then
-        not to be kept.
+        That is: a gradient or a weight is not finite, a population fired no spike, or (fine-tuning) weights
+        cannot be quantised any more. The weights are then not to be kept.
         """
         watcher = watcher or Unwatched()
         number, began = self.finished + 1, perf_counter()
@@ -115,7 +126,7 @@ class Learner:
         whole = tally.together(self._ranks, self._device)
         check_finite(self.weights(), number)
         check_alive(whole.rates, number)
-        validated = None if not self._validation else self.evaluate(self._validation)
+        validated = None if not self._validation else self.judge(self._validation)
         self.finished = number
         return Epoch(
             number,
@@ -129,19 +140,40 @@ class Learner:
             perf_counter() - began,
         )
 
-    def evaluate(
-        self, samples: Samples, progress: Callable[[int, int], None] = lambda done, of: None
-    ) -> Evaluation:
+    def evaluate(self, samples: Samples, progress: Progress = lambda done, of: None) -> Evaluation:
         """Classify samples by running statistics in float32, as artefacts do, shared among processes."""
         self.module.eval()
         self._crew.follow()
+        return self._classified(samples, progress, lambda replica, frames: replica.classifier(frames))
+
+    def judge(self, samples: Samples, progress: Progress = lambda done, of: None) -> Evaluation:
+        """Classify samples as what is trained will: fine-tuned, as the fixed-point network of its target."""
+        if self._tuner is None:
+            return self.evaluate(samples, progress)
+        emulated = self._tuner.emulated(self.weights(), self._names, self._device)
+        return self._classified(samples, progress, lambda replica, frames: emulated(frames))
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Copy out the weights as they act, signs applied, under the IR's names."""
+        return self.module.export_weights()
+
+    def _classified(
+        self,
+        samples: Samples,
+        progress: Progress,
+        classify: Callable[[Replica, Tensor], tuple[Tensor, Tensor]],
+    ) -> Evaluation:
+        """Classify samples, some at a time on each thread, and add up what all processes found."""
         ranks, count = self._ranks, len(samples)
         size = max(min(self.settings.batch, len(self._training)) // self._parts, 1)
         chunks = list(in_order(count, size, ranks.rank, ranks.size))
         tally, found, done = Tally(self._names), np.zeros(count), 0
+
+        def on(replica: Replica, places: Indices) -> tuple[NDArray[np.int64], Answer]:
+            return self._tested(samples, places, lambda frames: classify(replica, frames))
+
         with explained(self.settings, ranks, len(self._training)):
-            answers = self._crew.run(lambda replica, places: self._tested(replica, samples, places), chunks)
-            for places, (predicted, answer) in zip(chunks, answers, strict=True):
+            for places, (predicted, answer) in zip(chunks, self._crew.run(on, chunks), strict=True):
                 tally.add(answer.loss, answer.hits, len(places), answer.rates)
                 found[places] = predicted
                 done += len(places)
@@ -150,14 +182,15 @@ class Learner:
         predictions = ranks.total(found, self._device).astype(np.int64)
         return Evaluation(predictions, samples.labels, whole.loss, whole.rates)
 
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Copy out the weights as they act, signs applied, under the IR's names."""
-        return self.module.export_weights()
-
-    def _start(self, weights: Weights) -> SpikingNetwork:
+    def _start(self) -> SpikingNetwork:
         """Load initial weights and set the running statistics to those of the first samples."""
-        module = SpikingNetwork(self.network, find_surrogate(self.settings.surrogate))
-        module.load_weights(weights)
+        surrogate = find_surrogate(self.settings.surrogate)
+        if self._tuner is not None:
+            tuned = self._tuner.module(surrogate, self._device).train()
+            check_memory(tuned, self._training, self.classes, self.settings, self._ranks)
+            return tuned
+        module = SpikingNetwork(self.network, surrogate)
+        module.load_weights(random_model(self.network, self.settings.seed).weights)
         module.to(self._device).train()
         check_memory(module, self._training, self.classes, self.settings, self._ranks)
         part = batches_of(len(self._training), self.settings, 1)[0]
@@ -175,10 +208,12 @@ class Learner:
         """Take one gradient step on a batch; nothing is updated where the gradient is not finite."""
         settings, ranks = self.settings, self._ranks
         self.module.train()
+        if self._tuner is not None:
+            self._tuner.follow(self.module)
         self.optimiser.zero_grad(set_to_none=True)
         self._crew.follow()
         parts = self._own(chosen, [settings.seed, epoch, index])
-        start = self._crew.first.statistics.read() if self._parts > 1 else None
+        start = self._crew.first.statistics.read() if self._moving else None
         with explained(settings, ranks, len(self._training)):
             answers = list(self._crew.run(lambda replica, part: self._learnt(replica, part, start), parts))
         for part, answer in zip(parts, answers, strict=True):
@@ -225,12 +260,12 @@ class Learner:
         return Answer(float(loss.detach()), hits, rates.tolist(), left, gradients)
 
     def _tested(
-        self, replica: Replica, samples: Samples, places: Indices
+        self, samples: Samples, places: Indices, classify: Classify
     ) -> tuple[NDArray[np.int64], Answer]:
         """Classify some samples; returns their classes, and what else there is to say."""
         with torch.no_grad():
             frames, labels = part_tensors(samples, places, self._device, (), [])
-            outputs, rates = replica.classifier(frames)
+            outputs, rates = classify(frames)
             loss = self._loss.value(outputs, labels, self.classes, self.settings)
             predicted = self._predictions(outputs)
         hits = int((predicted == labels).sum())

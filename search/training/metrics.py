@@ -37,12 +37,36 @@ class Tested:
 
 
 @dataclass(frozen=True)
+class Before:
+    """The accuracy of the weights a fine-tuning starts from, in floating point and quantised."""
+
+    floating: float
+    quantised: float
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What a fine-tuning is for, and what it starts from.
+
+    `kind` and `options` are those of `--finetune` and `--option`, `weights` is the hash of the first weights;
+    how these do on validation samples is measured before the first epoch, on test samples at the end.
+    """
+
+    kind: str
+    options: Mapping[str, str]
+    weights: str
+    validation: Before | None = None
+    test: Before | None = None
+
+
+@dataclass(frozen=True)
 class Metrics:
     """All there is to say of a training so far.
 
     `genome` is the genome's hash, `data_hash` that of the samples; `samples` counts those of `training`,
     `validation` and `test`. `best` is the number of the epoch whose weights are kept, `test` how they do,
-    once, at the end; `stopped` says why a training broke down.
+    once, at the end; `stopped` says why a training broke down. With `finetuned`, all validation figures and
+    the test are of the quantised network.
     """
 
     genome: str
@@ -59,6 +83,7 @@ class Metrics:
     best: int | None = None
     test: Tested | None = None
     stopped: str | None = None
+    finetuned: FineTuned | None = None
     format: str = FORMAT
     version: int = VERSION
 

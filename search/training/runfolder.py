@@ -11,13 +11,15 @@ from msc.search.genome import Genome, dump_genome
 from msc.search.training.metrics import NAME as METRICS
 
 GENOME, WEIGHTS, PREDICTIONS = "genome.json", "weights.safetensors", "test.npz"
+START = "start.safetensors"
 _TEMPORARY = ".msc-*.tmp"
 
 
 def check_folder(folder: Path, resume: bool) -> None:
     """Create the folder of a new training, or check that it is one to begin or to take up in.
 
-    A process that dies before the first record leaves a genome at most: there a training may begin.
+    A process that dies before the first record leaves a genome and the weights to start from at most: there
+    a training may begin.
     Raises FileError.
     """
     with explained(folder, "use the folder"):
@@ -30,7 +32,7 @@ def check_folder(folder: Path, resume: bool) -> None:
             fix = "leave out --resume to start one, or name its folder"
             raise FileError.of(str(folder), "there is no training to resume", fix)
         if not resume and any(
-            path.name != GENOME and not path.match(_TEMPORARY) for path in folder.iterdir()
+            path.name not in (GENOME, START) and not path.match(_TEMPORARY) for path in folder.iterdir()
         ):
             fix = "choose another one, or add --resume to go on with a training in it"
             raise FileError.of(str(folder), "the folder is not empty", fix)

@@ -25,12 +25,22 @@ from msc.search.training.checkpoint import Progress, dump_checkpoint, restore_ch
 from msc.search.training.health import TrainError, check_fit
 from msc.search.training.learner import Learner
 from msc.search.training.metrics import NAME as METRICS
-from msc.search.training.metrics import TABLE, Metrics, Tested, confusion, dump_metrics, read_metrics, table
+from msc.search.training.metrics import (
+    TABLE,
+    Before,
+    Metrics,
+    Tested,
+    confusion,
+    dump_metrics,
+    read_metrics,
+    table,
+)
 from msc.search.training.precision import resolve
 from msc.search.training.processes import ALONE, Ranks
 from msc.search.training.runfolder import GENOME, PREDICTIONS, WEIGHTS, check_folder, write_genome
 from msc.search.training.samples import Samples, samples_to_test, training_samples
 from msc.search.training.settings import Settings
+from msc.search.training.start import Start, read_start, write_start
 from msc.search.training.watching import Epoch, Watcher
 
 _PACKAGES = ("msc-snn", "numpy", "torch")
@@ -39,13 +49,17 @@ _HASHED_SAMPLES = 256
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be trained: a genome on data, named as --data does, by the settings of a recipe."""
+    """What is to be trained: a genome on data, named as --data does, by the settings of a recipe.
+
+    With a `start`, it is fine-tuned.
+    """
 
     genome: Genome
     data: str
     recipe: str
     settings: Settings
     device: str = "cpu"
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +79,11 @@ def train_run(
 
     After each epoch a checkpoint, the record and, where they are the best so far, the weights are written,
     each whole or not at all. Best is the highest validation accuracy, then the lowest validation loss;
-    without validation the last. The test samples are used once: on the weights kept, after the last epoch.
+    without validation the last. The test samples are used once: on the weights kept, after the last epoch
+    (and then, for comparison, on those that a fine-tuning started from).
     Raises FileError, TrainError for a network that does not fit the data or breaks down (the record then
-    says so), MetricsError and CheckpointError for a run that cannot be taken up.
+    says so), MetricsError and CheckpointError for a run that cannot be taken up, CompileError for a
+    fine-tuning that its target refuses.
     """
     network = require_connected(plan.genome).network
     assert network is not None
@@ -100,9 +116,8 @@ class _Run:
             return self._finished(before)
         learner = self._learner()
         progress = self._taken_up(learner) if resume else None
-        if self._ranks.leads and progress is None:
-            write_genome(self._folder, self._plan.genome)
-            self._record(self._metrics)
+        if progress is None:
+            self._begin(learner)
         while progress is None or len(progress.epochs) < self._plan.settings.epochs:
             progress = self._epoch(learner, progress)
         return self._tested(learner, progress)
@@ -110,9 +125,31 @@ class _Run:
     def _learner(self) -> Learner:
         plan = self._plan
         parts = (self._training, self._validation, self._metrics.classes)
-        return Learner(
-            self._network, *parts, plan.settings, _own_device(plan.device, self._ranks), self._ranks
-        )
+        device = _own_device(plan.device, self._ranks)
+        return Learner(self._network, *parts, plan.settings, device, self._ranks, plan.start)
+
+    def _begin(self, learner: Learner) -> None:
+        """Write down what is trained; a fine-tuning says first how the weights it starts from do."""
+        start = self._plan.start
+        if start is not None and len(self._validation):
+            self._compare("validation", self._before(learner, self._validation))
+        if self._ranks.leads:
+            write_genome(self._folder, self._plan.genome)
+            if start is not None:
+                write_start(self._folder, start, self._metrics.genome)
+            self._record(self._metrics)
+
+    def _before(self, learner: Learner, samples: Samples) -> Before:
+        """Evaluate the learner's weights, those to start from, in floating point and quantised."""
+        return Before(learner.evaluate(samples).accuracy, learner.judge(samples).accuracy)
+
+    def _compare(self, part: str, before: Before) -> None:
+        """Keep and tell how the first weights of a fine-tuning do."""
+        assert self._metrics.finetuned is not None
+        finetuned = replace(self._metrics.finetuned, **{part: before})
+        self._metrics = replace(self._metrics, finetuned=finetuned)
+        floating, quantised = f"{before.floating:.2%} in floating point", f"{before.quantised:.2%} quantised"
+        self._watcher.note(f"{part} accuracy before fine-tuning: {floating}, {quantised}")
 
     def _taken_up(self, learner: Learner) -> Progress | None:
         """Go to where the checkpoint is; None where no epoch was finished."""
@@ -121,7 +158,11 @@ class _Run:
             self._watcher.note("no epoch was finished; the run begins anew")
             return None
         progress = restore_checkpoint(path, learner, self._identity)
-        self._metrics = replace(self._metrics, epochs=progress.epochs, best=progress.best)
+        told = _stored(self._folder)
+        finetuned = None if told is None else told.finetuned
+        self._metrics = replace(
+            self._metrics, epochs=progress.epochs, best=progress.best, finetuned=finetuned
+        )
         self._watcher.note(f"taken up after epoch {len(progress.epochs)} of {self._plan.settings.epochs}")
         if self._ranks.leads:
             self._write_epoch(learner, progress)  # the files written after the checkpoint may be older
@@ -156,7 +197,10 @@ class _Run:
         if progress.best != len(progress.epochs):
             weights, _ = read_weights(self._folder / WEIGHTS)
             learner.module.load_weights(weights)
-        found = learner.evaluate(self._test, self._watcher.testing)
+        found = learner.judge(self._test, self._watcher.testing)
+        if self._plan.start is not None:
+            learner.module.load_weights(self._plan.start.weights)
+            self._compare("test", self._before(learner, self._test))
         counts = confusion(found, self._metrics.classes)
         self._metrics = replace(
             self._metrics, test=Tested(found.accuracy, found.loss, found.rates, counts), stopped=None
@@ -190,13 +234,19 @@ class _Run:
             processes=self._ranks.size,
             versions={name: version(name) for name in _PACKAGES},
             samples={name: len(samples) for name, samples in sizes.items()},
+            finetuned=None if plan.start is None else plan.start.told,
         )
 
 
 def stored_plan(folder: Path) -> Plan:
-    """Read what the run in a folder was started with; raises FileError, MetricsError or GenomeError."""
+    """Read what the run in a folder was started with.
+
+    Raises FileError, MetricsError, GenomeError or WeightsError.
+    """
     metrics = read_metrics(folder / METRICS)
-    return Plan(load_genome(folder / GENOME), metrics.data, metrics.recipe, metrics.settings, metrics.device)
+    start = None if metrics.finetuned is None else read_start(folder, metrics.finetuned)
+    genome = load_genome(folder / GENOME)
+    return Plan(genome, metrics.data, metrics.recipe, metrics.settings, metrics.device, start)
 
 
 def _stored(folder: Path) -> Metrics | None:
@@ -223,7 +273,9 @@ def _own_device(device: str, ranks: Ranks) -> str:
 
 def _identity(metrics: Metrics) -> str:
     """Name a run by what decides its weights; a checkpoint of another one is not taken up."""
-    decisive = (metrics.genome, metrics.data_hash, metrics.settings, metrics.processes)
+    finetuned = metrics.finetuned
+    kind = () if finetuned is None else (finetuned.kind, finetuned.options, finetuned.weights)
+    decisive = (metrics.genome, metrics.data_hash, metrics.settings, metrics.processes, *kind)
     return hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()
 
 

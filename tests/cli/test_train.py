@@ -209,6 +209,6 @@ def test_on_a_terminal_a_table_is_redrawn_in_place_and_left_behind(genome: Path,
 def test_help_says_all_and_loads_nothing_heavy(call: Caller) -> None:
     answer = call("train", "--help")
     assert answer.code == 0
-    for option in ("--recipe", "--set", "--download", "--accumulate", "--threads", "--resume"):
+    for option in ("--recipe", "--set", "--download", "--accumulate", "--threads", "--finetune", "--resume"):
         assert option in answer.stdout
     assert max(map(len, answer.stdout.splitlines())) <= 80

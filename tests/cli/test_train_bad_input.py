@@ -129,7 +129,7 @@ def test_a_disconnected_genome_names_the_cut(genome: Path, call: Caller) -> None
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        (".", ".: is a folder; give a genome file; artefacts are not read back yet"),
+        (".", ".: is a folder; give a genome file (JSON)"),
         (
             "w.safetensors",
             "w.safetensors: is a .safetensors file; "

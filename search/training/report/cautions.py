@@ -20,6 +20,7 @@ def cautions(run: Run) -> Iterator[str]:
     yield from _rates(run)
     yield from _chance(run)
     yield from _overfitting(run)
+    yield from _in_vain(run)
 
 
 def _end(run: Run) -> Iterator[str]:
@@ -89,4 +90,20 @@ def _overfitting(run: Run) -> Iterator[str]:
             f"In the last epoch it classified {accurate(last.accuracy)} of the training samples correctly,",
             f"but {accurate(last.validation_accuracy)} of the {plural(count, 'validation sample')}:",
             "more data, augmentation or a smaller network may help.",
+        )
+
+
+def _in_vain(run: Run) -> Iterator[str]:
+    """Say where a fine-tuning left the weights worse than they were, by the samples that chose them."""
+    finetuned, kept = run.metrics.finetuned, run.kept
+    if finetuned is None or finetuned.validation is None or kept is None or kept.validation_accuracy is None:
+        return
+    before, count = finetuned.validation.quantised, run.metrics.samples["validation"]
+    _, high = wilson(round(kept.validation_accuracy * count), count)
+    if before > high:
+        yield warning(
+            "Fine-tuning made it worse.",
+            f"Quantised, the weights it started from classified {accurate(before)} of the validation samples",
+            f"correctly, those it kept {accurate(kept.validation_accuracy)}:",
+            f"lower the learning rate, or compile {code('start.safetensors')}.",
         )

@@ -41,6 +41,7 @@ def opening(run: Run) -> str:
             *cautions(run),
             paragraph(_outcome(run), kind="lead"),
             paragraph(_effort(run), _choice(run)),
+            *_compared(run),
             tiles(_tiles(run)),
             f"<nav>{links}</nav>",
             "</header>",
@@ -82,8 +83,10 @@ def _effort(run: Run) -> str:
         return ""
     of = "" if done == metrics.settings.epochs else f" of {metrics.settings.epochs:,}"
     together = f" on {metrics.processes} processes" if metrics.processes > 1 else ""
+    finetuned = metrics.finetuned
+    how = "Trained from scratch" if finetuned is None else f"Fine-tuned for {text(finetuned.kind)}"
     return (
-        f"Trained from scratch on {plural(metrics.samples['training'], 'sample')} for "
+        f"{how} on {plural(metrics.samples['training'], 'sample')} for "
         f"{done:,}{of} {'epoch' if metrics.settings.epochs == 1 else 'epochs'}, {duration(run.seconds)} on "
         f"{text(metrics.device)}{together}, by recipe {code(metrics.recipe)}."
     )
@@ -106,11 +109,36 @@ def _choice(run: Run) -> str:
     return f"{chosen} {used}" if run.metrics.test is not None else chosen
 
 
+def _compared(run: Run) -> Iterator[str]:
+    """Compare a fine-tuned network with the weights it started from."""
+    finetuned, test = run.metrics.finetuned, run.metrics.test
+    if finetuned is None:
+        return
+    after, part = None if run.kept is None else run.kept.validation_accuracy, "validation"
+    before = finetuned.validation
+    if test is not None and finetuned.test is not None:
+        after, part, before = test.accuracy, "test", finetuned.test
+    sentences = [
+        "Test and validation figures are of the quantised network, emulated as the chip computes it."
+    ]
+    if before is not None:
+        now = "" if after is None else f" and {accurate(after)} since"
+        sentences.append(
+            f"Of the {part} samples, the first weights classify {accurate(before.floating)} correctly in "
+            f"floating point; quantised, {accurate(before.quantised)} before fine-tuning{now}."
+        )
+    yield paragraph(*sentences)
+
+
 def _tiles(run: Run) -> Iterator[tuple[str, str, str]]:
     test, kept = run.metrics.test, run.kept
     if test is not None:
         count = overall(test)
         yield "test accuracy", accurate(test.accuracy), f"{count.hits:,} of {count.samples:,}"
+        finetuned = run.metrics.finetuned
+        if finetuned is not None and finetuned.test is not None:
+            floating = f"{accurate(finetuned.test.floating)} in floating point"
+            yield "before fine-tuning", accurate(finetuned.test.quantised), floating
     if kept is not None:
         if kept.validation_accuracy is not None:
             under = f"of {plural(run.metrics.samples['validation'], 'sample')}"

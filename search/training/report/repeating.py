@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from msc.search.reporting.markup import code, facts, paragraph, plural, section, table, text
+from msc.search.training.finetuning import find_finetuning
 from msc.search.training.recipe import Recipe
-from msc.search.training.report.command import command_line, own_recipe, setting_text
+from msc.search.training.report.command import command_line, own_recipe, setting_text, usual_settings
 from msc.search.training.report.run import Run
+from msc.search.training.runfolder import START
 
 _TITLE = "Settings"
 
@@ -23,7 +25,7 @@ def settings_section(run: Run) -> str:
 
 def _settings(run: Run, recipe: Recipe | None) -> str:
     given = asdict(run.metrics.settings)
-    usual = {} if recipe is None else asdict(recipe.settings)
+    usual = {} if recipe is None else asdict(usual_settings(run.metrics, recipe))
     rows = ([code(key), _value(given[key]), _origin(run, key, given, usual)] for key in given)
     return table(["setting", "value", "from"], rows, kind="given")
 
@@ -36,6 +38,12 @@ def _origin(run: Run, key: str, given: dict[str, object], usual: dict[str, objec
     """Say whether a setting is the recipe's."""
     if key not in usual:
         return "–"
+    kind = run.metrics.finetuned
+    if kind is not None and key in find_finetuning(kind.kind).changes:
+        usually = f"fine-tuning {text(kind.kind)}"
+        if given[key] == usual[key]:
+            return usually
+        return f"<strong>changed</strong>; {usually} has {_value(usual[key])}"
     if given[key] == usual[key]:
         return f"recipe {text(run.metrics.recipe)}"
     return f"<strong>changed</strong>; the recipe has {_value(usual[key])}"
@@ -48,11 +56,20 @@ def _facts(run: Run, recipe: Recipe | None) -> Iterator[tuple[str, str]]:
     yield "samples", samples
     yield "data hash", code(metrics.data_hash)
     yield "genome hash", code(metrics.genome)
+    yield from _finetuned(run)
     yield from _recipe(run, recipe)
     yield "seeds", f"{metrics.settings.seed}; what is held out is the same for every seed"
     yield "device", text(metrics.device)
     yield "processes", f"{metrics.processes:,}, {plural(metrics.settings.threads, 'thread')} each"
     yield "versions", text(", ".join(f"{name} {version}" for name, version in metrics.versions.items()))
+
+
+def _finetuned(run: Run) -> Iterator[tuple[str, str]]:
+    finetuned = run.metrics.finetuned
+    if finetuned is not None:
+        options = " ".join(f"{key}={value}" for key, value in finetuned.options.items())
+        yield "fine-tuning", f"{code(finetuned.kind)}, {code(options)}" if options else code(finetuned.kind)
+        yield "from weights", f"{code(START)}, {code(finetuned.weights)}"
 
 
 def _recipe(run: Run, recipe: Recipe | None) -> Iterator[tuple[str, str]]:
@@ -67,6 +84,8 @@ def _recipe(run: Run, recipe: Recipe | None) -> Iterator[tuple[str, str]]:
 
 def _repeated(run: Run, recipe: Recipe | None) -> str:
     where = f"{code('genome.json')} is the one beside this report."
+    if run.metrics.finetuned is not None:
+        where = f"{code('genome.json')} and {code(START)} are those beside this report."
     one_by_one = "" if recipe else "What the recipe says otherwise than the default one is set one by one."
     same = (
         "The same versions on a CPU of the same kind give the same weights."

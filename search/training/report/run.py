@@ -15,6 +15,7 @@ from msc.search.canonical import genome_hash
 from msc.search.describe import INHIBITORY, INPUT, describe
 from msc.search.genome import Genome, load_genome
 from msc.search.lower import require_connected
+from msc.search.training.finetuning import finetuning_names
 from msc.search.training.metrics import NAME, Metrics, MetricsError, read_metrics
 from msc.search.training.report.tested import overall
 from msc.search.training.runfolder import GENOME
@@ -119,6 +120,9 @@ def _contradictions(metrics: Metrics) -> Iterator[str]:
     missing = [part for part in _PARTS if part not in metrics.samples]
     if missing:
         yield f"does not count the samples of: {', '.join(missing)}"
+    finetuned = metrics.finetuned
+    if finetuned is not None and finetuned.kind not in finetuning_names():
+        yield f"is fine-tuned for {finetuned.kind!r}, of which this msc does not know"
     if metrics.classes < 1:
         yield f"has {metrics.classes} classes"
     if test is None:

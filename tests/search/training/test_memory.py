@@ -31,6 +31,7 @@ from msc.search.training.health import TrainError
 from msc.search.training.learner import Learner
 from msc.search.training.memory import check_memory, explained, step_memory
 from msc.search.training.settings import Settings
+from msc.search.training.start import Start
 
 def resident(key):
     lines = open("/proc/self/status").read().splitlines()
@@ -53,9 +54,11 @@ def ran(script: str) -> str:
 
 GROWTH = """
 return_freed_memory()  # else a step may find room in what earlier ones left
-for motif, side, timesteps, batch in ((FE, 12, 2, 400), (FBI, 16, 6, 40)):
+for motif, side, timesteps, batch, tuned in ((FE, 12, 2, 400, 0), (FBI, 16, 6, 40, 0), (FBI, 16, 6, 40, 1)):
     samples, settings = random_samples(batch, side), Settings(batch=batch)
-    learner = Learner(network(motif, side, timesteps), samples, None, 10, settings)
+    lowered = network(motif, side, timesteps)
+    start = Start("loihi", {}, random_model(lowered, 0).weights) if tuned else None
+    learner = Learner(lowered, samples, None, 10, settings, start=start)
     estimate = step_memory(learner.module, samples, 10, settings).of(batch)
     open("/proc/self/clear_refs", "w").write("5")  # forgets the highest resident set so far
     before = resident("VmRSS:")

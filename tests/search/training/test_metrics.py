@@ -47,7 +47,12 @@ def record() -> Metrics:
     )
     for number in (1, 2, 3):
         metrics = metrics.with_epoch(epoch(number), best=min(number, 2))
-    return replace(metrics, test=records.Tested(2 / 3, 0.1, RATES, ((1, 1), (0, 1))))
+    before = records.Before(0.75, 0.5)
+    return replace(
+        metrics,
+        test=records.Tested(2 / 3, 0.1, RATES, ((1, 1), (0, 1))),
+        finetuned=records.FineTuned("loihi", {"input": "bias"}, "89ab", before, before),
+    )
 
 
 def written(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:

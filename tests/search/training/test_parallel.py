@@ -23,6 +23,8 @@ from msc.search.training.learner import Learner
 from msc.search.training.processes import Ranks, joined
 from msc.search.training.samples import Samples, training_samples
 from msc.search.training.settings import Settings
+from msc.search.training.start import Start
+from tests.search.training import tuning
 from tests.search.training.runs import few_digits, genome
 
 BATCH = Settings(epochs=1, batch=48, clip=0.0, validation=0.2, learning_rate=1e-3)
@@ -37,17 +39,17 @@ def samples() -> tuple[Samples, Samples]:
     return replace(training, chosen=training.chosen[:48]), validation
 
 
-def one_step(settings: Settings, ranks: Ranks) -> dict[str, np.ndarray[Any, Any]]:
+def one_step(settings: Settings, ranks: Ranks, start: Start | None = None) -> dict[str, np.ndarray[Any, Any]]:
     """Take one step; returns gradients, weights, running statistics and what was measured."""
     network = require_connected(genome()).network
     assert network is not None
     training, validation = samples()
-    learner = Learner(network, training, validation, 10, settings, ranks=ranks)
+    learner = Learner(network, training, validation, 10, settings, ranks=ranks, start=start)
     epoch = learner.epoch()
     found = {f"gradient/{name}": p.grad.numpy() for name, p in learner.module.named_parameters()}  # type: ignore[union-attr]
     found |= {f"state/{name}": tensor.numpy() for name, tensor in learner.module.state_dict().items()}
     found["loss"] = np.array([epoch.loss, epoch.accuracy, epoch.validation_loss, *epoch.rates.values()])
-    found["predictions"] = learner.evaluate(validation).predictions
+    found["predictions"] = learner.judge(validation).predictions
     return found
 
 
@@ -57,14 +59,16 @@ def close(found: dict[str, Any], expected: dict[str, Any]) -> None:
         np.testing.assert_allclose(found[name], values, rtol=CLOSE, atol=CLOSE, err_msg=name)
 
 
-def test_two_processes_equal_one_that_accumulates_two_parts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("begin", [None, tuning.start()], ids=["from scratch", "fine-tuned"])
+def test_two_processes_equal_one_that_accumulates_two_parts(begin: Start | None, tmp_path: Path) -> None:
     folder = tmp_path / "ranks"
     folder.mkdir()
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launch, "-m", "tests.search.training.test_parallel", str(folder)]
+    kind = [] if begin is None else [begin.kind]
+    command = [*launch, "-m", "tests.search.training.test_parallel", str(folder), *kind]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS)
     assert ended.returncode == 0, ended.stderr
-    expected = one_step(replace(BATCH, accumulate=2), Ranks())
+    expected = one_step(replace(BATCH, accumulate=2), Ranks(), begin)
     for rank in range(2):
         with np.load(folder / f"{rank}.npz") as stored:
             close(dict(stored), expected)
@@ -134,4 +138,5 @@ def test_parts_of_other_sizes_weigh_by_their_samples() -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with joined("cpu") as ranks:
-        np.savez(Path(sys.argv[1]) / f"{ranks.rank}.npz", **one_step(BATCH, ranks))
+        begin = tuning.start() if sys.argv[2:] else None
+        np.savez(Path(sys.argv[1]) / f"{ranks.rank}.npz", **one_step(BATCH, ranks, begin))

@@ -9,11 +9,12 @@ from itertools import pairwise
 import pytest
 
 from msc.search.training.checking import changed
+from msc.search.training.finetuning import find_finetuning
 from msc.search.training.metrics import Metrics
 from msc.search.training.recipe import find_recipe
 from msc.search.training.report.command import command_line
 from msc.search.training.settings import Settings
-from tests.search.training.report.made import metrics
+from tests.search.training.report.made import finetuned, metrics
 
 OTHER = Settings(
     epochs=7,
@@ -73,6 +74,20 @@ def test_what_changes_a_recipe_is_given() -> None:
 def test_odd_names_are_quoted() -> None:
     words = shlex.split(command_line(metrics(data="a b'$(rm);.npz")))
     assert words[words.index("--data") + 1] == "a b'$(rm);.npz"
+
+
+def test_a_fine_tuning_starts_from_the_weights_beside_the_report() -> None:
+    kind = find_finetuning("loihi")
+    settings = replace(find_recipe("digits").settings, **kind.changes)
+    found = metrics(settings=settings, finetuned=finetuned(input="bias", thresholds="population"))
+    assert command_line(found) == (
+        "msc train genome.json --data digits --recipe digits --finetune loihi --weights start.safetensors "
+        "--option input=bias --option thresholds=population --device cpu -o again"
+    )
+    other = replace(settings, warmup=0.1, epochs=20)
+    assert command_line(replace(found, settings=other)).endswith(
+        "--option thresholds=population --epochs 20 --set warmup=0.1 --device cpu -o again"
+    )
 
 
 def test_several_processes_are_launched() -> None:

@@ -14,7 +14,16 @@ from msc.search.training.report import write_report
 from msc.search.training.settings import Settings
 from tests.search.reporting.reading import check_alone, check_ids, check_numbers
 from tests.search.sample_genomes import CUT_LAYERS, LOOPED_CELL
-from tests.search.training.report.made import counted, epoch, matrix, metrics, rates, reported, write
+from tests.search.training.report.made import (
+    counted,
+    epoch,
+    finetuned,
+    matrix,
+    metrics,
+    rates,
+    reported,
+    write,
+)
 
 SECTIONS = ["curves", "firing", "confusion", "network", "settings"]
 CASES: dict[str, Metrics] = {
@@ -39,6 +48,8 @@ CASES: dict[str, Metrics] = {
     "all right": metrics(2, test=counted([[5, 0], [0, 4]])),
     "all wrong": metrics(2, test=counted([[0, 5], [4, 0]])),
     "silent": metrics(test=counted(matrix(3), dict.fromkeys(rates(), 0.0))),
+    "fine-tuned": metrics(finetuned=finetuned(input="bias")),
+    "fine-tuned in vain": metrics(finetuned=finetuned(0.99, 0.98)),
 }
 
 
@@ -73,6 +84,7 @@ def test_what_a_record_says_cannot_become_markup(tmp_path: Path) -> None:
     found = replace(
         found,
         settings=replace(found.settings, surrogate=evil, loss=evil, augment=(evil,)),
+        finetuned=replace(finetuned(), options={evil: evil}, weights=evil),
         epochs=tuple(replace(e, rates={**e.rates, evil: 0.5}) for e in found.epochs),
     )
     html, page = reported(tmp_path, found)
@@ -80,7 +92,7 @@ def test_what_a_record_says_cannot_become_markup(tmp_path: Path) -> None:
     assert "<script" not in html
     assert f"mse-nas on {evil}" in page.text
     assert f"{evil} broke" in page.text
-    assert page.sections["settings"].count(evil) >= 8
+    assert page.sections["settings"].count(evil) >= 11
     assert f"loss ({evil})" in page.sections["curves"]
 
 
@@ -90,6 +102,10 @@ def test_what_a_record_says_cannot_become_markup(tmp_path: Path) -> None:
         ({"best": None, "test": None}, "keeps epoch None of 4"),
         ({"samples": {"test": 1}}, "does not count the samples of: training, validation"),
         ({"classes": 0, "test": None}, "has 0 classes"),
+        (
+            {"finetuned": replace(finetuned(), kind="tpu")},
+            "is fine-tuned for 'tpu', of which this msc does not know",
+        ),
         ({"epochs": (), "best": None}, "has a test of no epoch"),
         ({"test": replace(counted(matrix(3)), accuracy=0.5)}, "has a test accuracy of 0.5, by its confusion"),
         (

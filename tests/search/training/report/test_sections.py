@@ -24,7 +24,17 @@ from msc.search.training.report.repeating import settings_section
 from msc.search.training.report.structure import network_section
 from msc.search.training.settings import Settings
 from tests.search.reporting.reading import rows, words
-from tests.search.training.report.made import GENOME, counted, epoch, matrix, metrics, rates, reported, run
+from tests.search.training.report.made import (
+    GENOME,
+    counted,
+    epoch,
+    finetuned,
+    matrix,
+    metrics,
+    rates,
+    reported,
+    run,
+)
 
 
 def opened(found: Metrics) -> str:
@@ -282,6 +292,55 @@ def test_settings_say_which_are_the_recipes() -> None:
     for fact in (found.genome, found.data_hash, "900 training, 100 validation, 50 test", "torch 2.9"):
         assert fact in shown
     assert "The same versions on a CPU of the same kind give the same weights." in shown
+
+
+def test_settings_of_a_fine_tuning_are_its_own() -> None:
+    settings = Settings(epochs=3, learning_rate=2e-4, warmup=0.2, augment=("shift",))
+    found = metrics(settings=settings, finetuned=finetuned(input="bias"))
+    html = settings_section(run(found))
+    table = {row[0]: row[1:] for row in rows(html)}
+    assert table["learning_rate"] == ["0.0002", "fine-tuning loihi"]
+    assert table["warmup"] == ["0.2", "changed ; fine-tuning loihi has 0.0"]
+    assert table["augment"] == ["shift", "recipe digits"]
+    shown = words(html)
+    assert f"fine-tuning loihi , input=bias from weights start.safetensors , {'ab' * 32}" in shown
+    assert "genome.json and start.safetensors are those beside this report." in shown
+    assert "from weights" not in words(settings_section(run()))
+
+
+def test_a_fine_tuning_is_compared_with_what_it_started_from() -> None:
+    tested = counted([[10, 0, 0], [0, 19, 1], [0, 3, 17]])
+    shown = opened(metrics(test=tested, finetuned=finetuned(0.95, 0.85)))
+    assert "Fine-tuned for loihi on 900 samples" in shown
+    assert "Test and validation figures are of the quantised network, emulated as the chip computes" in shown
+    assert (
+        "Of the test samples, the first weights classify 94.00 % correctly in floating point; quantised, "
+        "84.00 % before fine-tuning and 92.00 % since." in shown
+    )
+    assert "before fine-tuning 84.00 % 94.00 % in floating point" in shown
+    plain = opened(metrics(test=tested))
+    assert "Trained from scratch on 900 samples" in plain
+    assert "quantised" not in plain
+
+
+def test_before_its_test_a_fine_tuning_is_compared_on_validation_samples() -> None:
+    shown = opened(metrics(test=None, finetuned=finetuned(0.95, 0.75)))
+    assert "Of the validation samples, the first weights classify 95.00 % correctly" in shown
+    assert "75.00 % before fine-tuning and 78.00 % since." in shown
+    assert "before fine-tuning 7" not in shown
+    begun = metrics(epochs=0, test=None, best=None, finetuned=finetuned(0.95, 0.75))
+    assert "quantised, 75.00 % before fine-tuning." in opened(begun)
+
+
+@pytest.mark.parametrize(("before", "warned"), [(0.97, True), (0.80, False), (0.5, False)])
+def test_a_fine_tuning_that_made_it_worse_beyond_chance_is_a_warning(before: float, warned: bool) -> None:
+    """The kept epoch has 78 % of 100 validation samples."""
+    shown = opened(metrics(finetuned=finetuned(0.98, before)))
+    assert ("Fine-tuning made it worse." in shown) is warned
+    told = (
+        f"the weights it started from classified {100 * before:.2f} % of the validation samples correctly, "
+    )
+    assert (f"{told}those it kept 78.00 %" in shown) is warned
 
 
 def test_an_unknown_recipe_is_said() -> None:
