@@ -96,6 +96,14 @@ class Option:
     is_array: bool = False
 
 
+@dataclass(frozen=True)
+class Emission:
+    """What a target makes of a model: its files' bytes by name, and facts for the report in plain data."""
+
+    files: Mapping[str, bytes]
+    facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
 class Target(Protocol):
     """One kind of artefact in one file or folder under `backends`, found there by its `TARGET`."""
 
@@ -118,10 +126,6 @@ class Target(Protocol):
         """List everything about the model that the target cannot express (empty: it can)."""
         ...
 
-    def describe(self, model: Model, options: Options) -> Mapping[str, Any]:
-        """Say in plain data what the report should hold about the emitted model, beside sizes."""
-        ...
-
-    def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
-        """Make the artefact's files, name -> bytes; only called where nothing is refused."""
+    def emit(self, model: Model, options: Options) -> Emission:
+        """Make the artefact; raises CompileError with all `refusals` before anything is made."""
         ...

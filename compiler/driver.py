@@ -148,11 +148,10 @@ def compile_model(
         del result
         if on_pass:
             on_pass(step.name, model)
-    raise_all(CompileError, target.refusals(model, chosen))
-    files = target.emit(model, chosen)
-    report["sizes"] = _sizes(model, files)
-    report.update(target.describe(model, chosen))
-    return Artefact(files, report)
+    emission = target.emit(model, chosen)
+    report["sizes"] = _sizes(model, emission.files)
+    report.update(emission.facts)
+    return Artefact(emission.files, report)
 
 
 def _told(step: Pass, result: PassResult) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from msc.backends.nir.files import write_bytes
 from msc.backends.nir.graph import build
 from msc.backends.nir.neurons import PROFILES
-from msc.compiler.contracts import CompileError, Option, Options, Property
+from msc.compiler.contracts import CompileError, Emission, Option, Options, Property
 from msc.ir.errors import Problem, raise_all
 from msc.ir.fixed import floating_point_only
 from msc.ir.network import Model
@@ -43,15 +42,12 @@ class NirTarget:
         refused = floating_point_only(model.network, "NIR")
         return refused or build(model, str(options.get("profile", PROFILES[0])))[1]
 
-    def describe(self, model: Model, options: Options) -> Mapping[str, Any]:
-        """Add nothing to the report."""
-        return {}
-
-    def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
+    def emit(self, model: Model, options: Options) -> Emission:
         """Make the file, read back and compared; raises CompileError where something is refused."""
+        raise_all(CompileError, floating_point_only(model.network, "NIR"))
         graph, problems = build(model, str(options.get("profile", PROFILES[0])))
         raise_all(CompileError, problems)
-        return {FILE_NAME: write_bytes(graph)}
+        return Emission({FILE_NAME: write_bytes(graph)})
 
 
 TARGET = NirTarget()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 from msc.backends.pytorch.source import bias_shape, generate, weight_names
 from msc.backends.weights import write_weights
-from msc.compiler.contracts import Option, Options, Property
-from msc.ir.errors import Problem
+from msc.compiler.contracts import CompileError, Emission, Option, Options, Property
+from msc.ir.errors import Problem, raise_all
 from msc.ir.fixed import floating_point_only
 from msc.ir.hashing import network_hash
 from msc.ir.network import Model
@@ -31,12 +30,9 @@ class PyTorchTarget:
         """Refuse fixed-point networks; whatever else the IR can say, torch can compute."""
         return floating_point_only(model.network, "PyTorch")
 
-    def describe(self, model: Model, options: Options) -> Mapping[str, Any]:
-        """Add nothing to the report."""
-        return {}
-
-    def emit(self, model: Model, options: Options) -> Mapping[str, bytes]:
+    def emit(self, model: Model, options: Options) -> Emission:
         """Write the source and the weights; the same model gives the same bytes."""
+        raise_all(CompileError, self.refusals(model, options))
         network = model.network
         names = weight_names(network)
         shapes = population_shapes(network)
@@ -46,10 +42,11 @@ class PyTorchTarget:
                 key = names[population.bias_key]
                 weights[key] = weights[key].reshape(bias_shape(shapes[population.name]))
         metadata = {"format": FORMAT, "network": network_hash(network)}
-        return {
+        files = {
             "network.py": generate(network).encode(),
             "weights.safetensors": write_weights(weights, metadata),
         }
+        return Emission(files)
 
 
 TARGET = PyTorchTarget()

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from msc.compiler.contracts import CompileError, Option, Property
+from msc.compiler.contracts import CompileError, Emission, Option, Property
 from msc.compiler.driver import compile_model, find_target, plan, target_names
 from msc.compiler.registry import UnknownPartError
-from msc.ir.errors import Problem
+from msc.ir.errors import Problem, raise_all
 from msc.ir.network import Model, Network, Norm, Population, Projection
 from msc.ir.neurons import LIF, Source
 from msc.ir.ops import Linear
@@ -31,14 +31,13 @@ class Recorder:
     def refusals(self, model, options):
         return self.refused
 
-    def describe(self, model, options):
-        return {"described": options["mode"]}
-
     def emit(self, model, options):
-        return {
+        raise_all(CompileError, self.refused)
+        files = {
             "names.txt": ",".join(p.name for p in model.network.populations).encode(),
             "mode": options["mode"].encode(),
         }
+        return Emission(files, {"described": options["mode"]})
 
 
 def small() -> Model:

@@ -58,7 +58,7 @@ def test_options_have_defaults_and_arrays_stay_away() -> None:
 def test_nothing_is_refused_of_networks_that_run(name: str) -> None:
     machine = machine_model(name)
     assert TARGET.refusals(machine, options()) == ()
-    files = TARGET.emit(machine, options())
+    files = TARGET.emit(machine, options()).files
     assert set(files) == FILES
     assert files["cores.svg"].startswith(b"<svg")
 
@@ -96,7 +96,7 @@ def test_a_bias_that_nothing_holds_back_is_refused() -> None:
 
 def test_the_report_says_when_populations_start_and_what_relays_cost() -> None:
     machine = machine_model("everything")
-    facts = TARGET.describe(machine, options())
+    facts = TARGET.emit(machine, options()).facts
     json.dumps(facts)
     timing = facts["timing"]
     assert timing["latency"] == latency(machine.network)
@@ -117,7 +117,7 @@ def test_the_report_says_when_populations_start_and_what_relays_cost() -> None:
     ],
 )
 def test_the_report_says_what_becomes_of_analog_values(name: str, expected: Mapping[str, Any]) -> None:
-    found = TARGET.describe(machine_model(name), options())["input"]
+    found = TARGET.emit(machine_model(name), options()).facts["input"]
     assert (found["kind"], found["shape"]) == ("static", [2, 6, 6])
     assert found["projections"]["input>a"] == expected
 
@@ -125,8 +125,8 @@ def test_the_report_says_what_becomes_of_analog_values(name: str, expected: Mapp
 def test_another_profile_is_another_placement() -> None:
     machine = machine_model("bias_input")
     for name in ("loihi2", "loihi1", "loihi2"):
-        assert TARGET.describe(machine, options(profile=name))["placement"]["profile"]["name"] == name
-    other = TARGET.describe(machine_model("vectors"), options())["placement"]
+        assert TARGET.emit(machine, options(profile=name)).facts["placement"]["profile"]["name"] == name
+    other = TARGET.emit(machine_model("vectors"), options()).facts["placement"]
     assert other["neurons"] == 10 + 10 + 8 + 5
 
 
@@ -136,10 +136,10 @@ def test_a_chain_brings_a_net_file_and_others_the_reason() -> None:
     )
     machine = RETIME.run(fixed(network, 1)).model
     even = Model(machine.network, {**machine.weights, "out/bias": np.zeros(4, np.float32)})
-    assert set(TARGET.emit(even, options())) == FILES | {FILE_NAME}
-    told = TARGET.describe(even, options())["netx"]
+    assert set(TARGET.emit(even, options()).files) == FILES | {FILE_NAME}
+    told = TARGET.emit(even, options()).facts["netx"]
     assert told == {"file": FILE_NAME, "reset_interval": 2**30, "reset_offset": 1}
-    told = TARGET.describe(machine_model("everything"), options())["netx"]
+    told = TARGET.emit(machine_model("everything"), options()).facts["netx"]
     assert told["file"] is None
     assert told["why"] == ["netx reads chains of layers, and this network branches, joins or recurs."]
 

@@ -65,7 +65,7 @@ def test_the_files_alone_compute_what_the_reference_does(tmp_path: Path, name: s
     inputs = draw(model.network, 1)
     called = identifiers(model.network).populations
     neurons = [p.name for p in model.network.populations if not p.is_source]
-    found = in_a_process(tmp_path, TARGET.emit(model, {}), inputs, [called[n] for n in neurons], [])
+    found = in_a_process(tmp_path, TARGET.emit(model, {}).files, inputs, [called[n] for n in neurons], [])
     trace = simulate(model, inputs, model.network.timesteps)
     np.testing.assert_array_equal(found["output"], trace.outputs)
     for neuron in neurons:
@@ -78,7 +78,7 @@ def test_every_shared_fixture_becomes_a_module(name: str) -> None:
     model = shared.NETWORKS[name]
     inputs, steps = sample_input(model.network), steps_of(model.network)
     static = model.network.source.neuron.kind is InputKind.STATIC  # type: ignore[union-attr]
-    module = open_artefact(TARGET.emit(model, {}))
+    module = open_artefact(TARGET.emit(model, {}).files)
     with torch.no_grad():
         found = module(torch.from_numpy(inputs), *([steps] if static else [])).numpy()
     expected = simulate(model, inputs, steps if static else None).outputs
@@ -87,7 +87,7 @@ def test_every_shared_fixture_becomes_a_module(name: str) -> None:
 
 def imported(model: Model, folder: Path) -> nn.Module:
     namespace: dict[str, object] = {"__file__": str(folder / "network.py"), "__name__": "network"}
-    files = TARGET.emit(model, {})
+    files = TARGET.emit(model, {}).files
     (folder / "weights.safetensors").write_bytes(files["weights.safetensors"])
     exec(compile(files["network.py"], "network.py", "exec"), namespace)
     return namespace["load"]()  # type: ignore[operator]
@@ -118,7 +118,7 @@ def test_the_module_trains_through_its_cycle(tmp_path: Path) -> None:
 
 def test_same_model_same_bytes_and_no_line_too_long() -> None:
     model = dyadic_weights(chain(), 0)
-    assert TARGET.emit(model, {}) == TARGET.emit(dyadic_weights(chain(), 0), {})
+    assert TARGET.emit(model, {}).files == TARGET.emit(dyadic_weights(chain(), 0), {}).files
     for network in FIXTURES.values():
         assert max(map(len, generate(network).splitlines())) <= 110
 

@@ -35,7 +35,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
 
 def file(wish: str) -> bytes:
     """A small network with a population named after what the planted simulator is to do."""
-    return TARGET.emit(model(wish), {"profile": "rt"})[FILE_NAME]
+    return TARGET.emit(model(wish), {"profile": "rt"}).files[FILE_NAME]
 
 
 def model(wish: str):
