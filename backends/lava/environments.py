@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from msc.backends.lava.processes import supervised
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 
 VARIABLE = "LAVA_PYTHON"
 LAVA, LAVA_DL = "lava-nc", "lava-dl"

@@ -40,7 +40,7 @@ def train(
     out: t.RunFolderOption = None,
     as_json: p.JsonOption = False,
 ) -> None:
-    """Train a genome's network on data, or fine-tune its weights for a chip."""
+    """Train a genome's network, or fine-tune it for a chip."""
     from msc.compiler.cli.train_options import Options
 
     named = (genome, data, recipe, epochs, batch, accumulate, seed, threads)

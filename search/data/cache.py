@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 from msc.search.data import DataError
 
 FORMAT = 1  # of the frames: raise it where the same settings come to mean other frames

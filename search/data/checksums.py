@@ -9,7 +9,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 from msc.ir.files import FileError, open_limited, read_limited, write_atomic
 from msc.search.data import DataError
 from msc.search.data.places import DataFile

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 from msc.ir.errors import Problem
 from msc.search.data import DataError
 from msc.search.data.download import fetch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 
 DATA_VARIABLE = "MSC_DATA"
 DEBIAN_FOLDER = Path("/usr/share/datasets")

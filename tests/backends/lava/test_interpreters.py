@@ -11,7 +11,7 @@ from msc.backends.lava import environments
 from msc.backends.lava.environments import environment_folder, probe
 from msc.backends.lava.interpreters import find_interpreter
 from msc.backends.simulators.contracts import CannotRunError
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 
 
 @pytest.fixture(autouse=True)

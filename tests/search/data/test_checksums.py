@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 from msc.search.data.checksums import verify
 from tests.search.data.formats import put, refused
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 from msc.ir.neurons import InputKind
 from msc.search.data import cifar10_dvs, dvs128_gesture, find_data, nmnist
 from msc.search.data.events import Events, Framing

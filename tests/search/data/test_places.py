@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from msc.ir.cache import cache_folder
+from msc.compiler.cache import cache_folder
 from msc.search.data.places import DataFile, roots
 
 

@@ -1,4 +1,4 @@
-"""Where msc keeps what can be made or fetched again."""
+"""Where msc keeps what can be made or fetched again (no numpy here: `msc doctor` works without)."""
 
 from __future__ import annotations
 
