@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from msc.ir.errors import MscError, Problem, raise_all
 from msc.ir.graph import update_order
 from msc.ir.linear import Floats, apply_projection, per_channel
-from msc.ir.network import Model, Population, Projection
+from msc.ir.network import Model, Network, Population, Projection
 from msc.ir.neurons import LI, FixedLIF, InputKind, Source, in_floating_point
 from msc.ir.ops import Shape
 from msc.ir.shapes import population_shapes
@@ -86,6 +86,23 @@ def input_frames(source: Source, inputs: NDArray[Any], timesteps: int | None) ->
     return steps, np.minimum(frames, 1)
 
 
+def populations_to_record(network: Network, record: Collection[str] | None) -> list[str]:
+    """List, sorted, the populations named to be recorded (None: all) and the output.
+
+    Raises InputError for names that are no populations of neurons.
+    """
+    neurons = [p.name for p in network.populations if not p.is_source]
+    kept = {*(neurons if record is None else record), network.output}
+    raise_all(
+        InputError,
+        [
+            Problem(f"record {name}", "is no population of neurons", f"use one of {', '.join(neurons)}")
+            for name in sorted(kept - set(neurons))
+        ],
+    )
+    return sorted(kept)
+
+
 def simulate(
     model: Model,
     inputs: NDArray[Any],
@@ -103,17 +120,9 @@ def simulate(
     Raises InputError for inputs that do not fit. Source: design, section 3.
     """
     network = model.network
-    neurons = [p.name for p in network.populations if not p.is_source]
-    kept = {*(neurons if record is None else record), network.output}
-    raise_all(
-        InputError,
-        [
-            Problem(f"record {name}", "is no population of neurons", f"use one of {', '.join(neurons)}")
-            for name in sorted(kept - set(neurons))
-        ],
-    )
-    collected: dict[str, list[NDArray[Any]]] = {name: [] for name in sorted(kept)}
-    potentials: dict[str, list[Floats]] = {name: [] for name in sorted(kept)} if membranes else {}
+    kept = populations_to_record(network, record)
+    collected: dict[str, list[NDArray[Any]]] = {name: [] for name in kept}
+    potentials: dict[str, list[Floats]] = {name: [] for name in kept} if membranes else {}
     for emitted, potential in _steps(model, inputs, timesteps):
         for name, values in collected.items():
             spiking = not isinstance(network.population(name).neuron, LI)

@@ -19,7 +19,7 @@ from msc.ir.network import Model, Network, Projection
 from msc.ir.neurons import InputKind, Source
 from msc.ir.ops import Conv2d, Quantise, Shape
 from msc.ir.shapes import population_shapes, projection_shapes
-from msc.ir.simulate import InputError, input_frames, input_steps
+from msc.ir.simulate import input_frames, input_steps, populations_to_record
 
 CHUNK_BYTES = 2**24  # of state and buffers: more samples at once would only leave the caches
 
@@ -60,7 +60,7 @@ def emulate(
     fixed point.
     """
     network = model.network
-    kept = _kept(network, record)
+    kept = populations_to_record(network, record)
     raise_all(CannotEmulateError, _refusals(model))
     neuron = network.source.neuron
     assert isinstance(neuron, Source)
@@ -166,20 +166,6 @@ class _Run:
                 slot = emitted_at % len(self.past[projection.source])
                 if active[projection.source][slot]:
                     yield self.kernels[projection.name](self.past[projection.source][slot])
-
-
-def _kept(network: Network, record: Collection[str] | None) -> list[str]:
-    """List the populations to record; raises InputError for names that are none."""
-    neurons = [p.name for p in network.populations if not p.is_source]
-    kept = {*(neurons if record is None else record), network.output}
-    raise_all(
-        InputError,
-        [
-            Problem(f"record {name}", "is no population of neurons", f"use one of {', '.join(neurons)}")
-            for name in sorted(kept - set(neurons))
-        ],
-    )
-    return sorted(kept)
 
 
 def _refusals(model: Model) -> Iterator[Problem]:
