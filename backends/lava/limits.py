@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from msc.compiler.fixed.biases import LARGEST_EXPONENT, LARGEST_MANTISSA
+from msc.compiler.fixed.inputs import LARGEST_MESSAGE
+from msc.compiler.fixed.weights import EXCITATORY, INHIBITORY, MIXED, weight_range
 from msc.compiler.timing import is_retimed
 from msc.ir.errors import Problem
 from msc.ir.fixed import is_fixed_point, on_host
@@ -15,12 +18,16 @@ from msc.ir.network import Model, Network, Population, Projection
 from msc.ir.neurons import FixedLIF, InputKind, Source
 from msc.ir.ops import Conv2d, Flatten, Linear, Op, Quantise, Scale
 from msc.ir.step import WEIGHT_UNIT
+from msc.ir.verify import LARGEST_DECAY
 
-LARGEST_MANTISSA = 4095  # of a bias: 13 bits with the sign (lava-nc 0.10, lif/models.py)
-EXPONENTS = range(8)  # of a bias: 3 bits (the same)
+EXPONENTS = range(LARGEST_EXPONENT + 1)  # of a bias: 3 bits (lava-nc 0.10, lif/models.py)
 LARGEST_BYTE = 127  # of a kernel's size, stride, padding and dilation, signed bytes (conv/models.py)
-LARGEST_DECAY = 4095  # of a current: it is forgotten at once
-GRADED_LIMIT = 127  # of an 8-bit message with a sign
+
+_MODES = {
+    EXCITATORY: "excitatory: 0 to 255",
+    INHIBITORY: "inhibitory: -255 to 0",
+    MIXED: "mixed signs: even, -256 to 254",
+}
 
 
 def bias_exponent(machine: Model, population: Population) -> int | None:
@@ -90,7 +97,7 @@ def _is_one_kernel(projection: Projection, network: Network) -> bool:
             if on_host(projection):
                 host = isinstance(ops[-2], Quantise) and source.kind is InputKind.STATIC
                 return host and _is_kernel(ops[1:-2])
-            return ops[0].limit <= GRADED_LIMIT and _is_kernel(ops[1:])
+            return ops[0].limit <= LARGEST_MESSAGE and _is_kernel(ops[1:])
         return _is_kernel(ops)
     return _is_kernel(ops) or not ops
 
@@ -109,12 +116,9 @@ def _largest(op: Conv2d) -> int:
 
 def wrong_weights(weight: NDArray[Any]) -> tuple[int, str]:
     """Count the weights that are no 8-bit synapse of their array's sign mode; names that mode."""
-    if weight.min() >= 0:
-        return int((weight > 255).sum()), "excitatory: 0 to 255"
-    if weight.max() <= 0:
-        return int((weight < -255).sum()), "inhibitory: -255 to 0"
-    wrong = (weight < -256) | (weight > 254) | (weight % 2 != 0)
-    return int(wrong.sum()), "mixed signs: even, -256 to 254"
+    allowed = weight_range(weight)
+    wrong = (weight < allowed.lowest) | (weight > allowed.highest) | (weight % allowed.step != 0)
+    return int(wrong.sum()), _MODES[allowed]
 
 
 def _bias_problems(machine: Model) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.backends.lava.limits import LARGEST_BYTE, LARGEST_MANTISSA
+from msc.backends.lava.limits import LARGEST_BYTE
+from msc.compiler.fixed.biases import LARGEST_MANTISSA
 from msc.compiler.timing import relay_of, start_of
 from msc.ir.fixed import on_host
 from msc.ir.network import Model, Network, Population, Projection

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msc.compiler.contracts import CompileError
+from msc.compiler.fixed.head_room import WRAP
 from msc.ir.errors import Problem, raise_all
 from msc.ir.network import Model, Population
 from msc.ir.neurons import FixedLIF
@@ -19,7 +20,7 @@ from msc.ir.step import LARGEST_STATE, WEIGHT_UNIT, State, fixed_step
 Floats: TypeAlias = NDArray[np.float64]
 
 HOLD_WEIGHT = -255  # the largest inhibition of one 8-bit synapse
-_LARGEST_SUM = 2**17 - 1  # of synaptic input, in units of weight: far from the wrap of the 24-bit current
+_LARGEST_SUM = WRAP - 1  # of synaptic input, in units of weight: the 24-bit current does not wrap
 
 
 @dataclass(frozen=True)
