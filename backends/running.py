@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.backends.nir import FILE_NAME, TARGET
-from msc.backends.simulators.contracts import CannotRunError, NirSimulator, Simulator
+from msc.backends.nir import FILE_NAME
+from msc.backends.simulators.contracts import CannotRunError, FileSimulator, NirSimulator, Simulator
 from msc.backends.simulators.workers import Workers
 from msc.compiler.contracts import NO_OPTIONS, CompileError, Options, Property
 from msc.compiler.driver import check_options, compile_model, find_target, lower
@@ -23,12 +23,24 @@ from msc.ir.simulate import input_frames
 
 FIXED_POINT_TARGET = "lava"
 
+_Asked: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+_Files: TypeAlias = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Given:
+    """An artefact that exists already: its target, and its files' bytes by name."""
+
+    target: str
+    files: Mapping[str, bytes]
+
 
 @dataclass
 class Runner:
     """Runs one model with one input; `options` are those of the target that quantises.
 
-    Each NIR profile is compiled, and the model quantised, when a simulator first needs it.
+    What a simulator needs, files or the quantised model, is made when one first needs it; the files of a
+    `given` artefact stand for those of its target.
     """
 
     model: Model
@@ -36,7 +48,10 @@ class Runner:
     timesteps: int | None
     workers: Workers
     options: Options = field(default_factory=lambda: NO_OPTIONS)
-    _files: dict[str, bytes | CompileError] = field(default_factory=dict[str, "bytes | CompileError"])
+    given: Given | None = None
+    _made: dict[_Asked, _Files | CompileError] = field(
+        default_factory=dict["_Asked", "_Files | CompileError"]
+    )
     _quantised: Model | CompileError | None = None
 
     def run(self, simulator: Simulator) -> Mapping[str, NDArray[Any]]:
@@ -44,6 +59,9 @@ class Runner:
         missing = simulator.requirements.missing()
         if missing is not None:
             raise CannotRunError.of(simulator.name, missing, "or leave it out with --on")
+        if isinstance(simulator, FileSimulator):
+            files = self._files(simulator.target, simulator.options)
+            return simulator.run_files(files, self.model.network, self.inputs, self.timesteps)
         if not isinstance(simulator, NirSimulator):
             quantises = simulator.target == FIXED_POINT_TARGET
             model = self.quantised() if quantises else self.model
@@ -52,7 +70,8 @@ class Runner:
         assert isinstance(source, Source)
         steps, frames = input_frames(source, self.inputs, self.timesteps)
         frames = frames[None] if frames.ndim == len(source.shape) + 1 else frames
-        return self.workers.run(simulator, self._file(simulator), frames.astype(np.float32), steps)
+        file = self._files(simulator.target, {"profile": simulator.profile})[FILE_NAME]
+        return self.workers.run(simulator, file, frames.astype(np.float32), steps)
 
     def quantised(self) -> Model:
         """Return the model in fixed point; raises CannotRunError where passes or target refuse."""
@@ -65,15 +84,17 @@ class Runner:
             raise CannotRunError(self._quantised.problems)
         return self._quantised
 
-    def _file(self, simulator: NirSimulator) -> bytes:
-        profile = simulator.profile
-        if profile not in self._files:
+    def _files(self, target: str, options: Mapping[str, str]) -> _Files:
+        """Return the files of a target, made with `options` where none were given."""
+        if self.given is not None and self.given.target == target:
+            return self.given.files
+        asked = (target, tuple(sorted(options.items())))
+        if asked not in self._made:
             try:
-                files = compile_model(lambda: self.model, TARGET, {"profile": profile}).files
-                self._files[profile] = files[FILE_NAME]
+                self._made[asked] = compile_model(lambda: self.model, find_target(target), options).files
             except CompileError as error:
-                self._files[profile] = error
-        made = self._files[profile]
+                self._made[asked] = error
+        made = self._made[asked]
         if isinstance(made, CompileError):
             raise CannotRunError(made.problems)
         return made

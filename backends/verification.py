@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from msc.backends.comparison import compare
 from msc.backends.margins import Margins
-from msc.backends.running import FIXED_POINT_TARGET, Runner
+from msc.backends.running import FIXED_POINT_TARGET, Given, Runner
 from msc.backends.simulators.contracts import CannotRunError, Simulator
 from msc.backends.simulators.workers import Workers
 from msc.backends.verdicts import Result, Standard, Verdict, Verification
@@ -24,7 +24,7 @@ from msc.ir.neurons import LI
 from msc.ir.simulate import Trace, simulate
 
 _REFERENCE = "reference"
-_ORDER = ("", "pytorch", "nir", FIXED_POINT_TARGET)  # of simulators, by target
+_ORDER = ("", "pytorch", "onnx", "nir", FIXED_POINT_TARGET)  # of simulators, by target
 
 
 def simulators() -> dict[str, Simulator]:
@@ -47,13 +47,15 @@ def verify_on(
     progress: Callable[[str], None] | None = None,
     workers: Workers | None = None,
     options: Options = NO_OPTIONS,
+    given: Given | None = None,
 ) -> Verification:
     """Run a model on simulators (None: all but the reference itself) and compare with the reference.
 
     Those of target lava are compared with the reference of the quantised model, `options` are that target's.
     `inputs` and `timesteps` as for `msc.ir.simulate.simulate`; `seconds` limits each file in each simulator;
     `progress` is told each simulator's name before it runs; `workers` (then with its own limit) is kept
-    for later calls. Raises UnknownPartError for unknown names and InputError for unfit inputs.
+    for later calls; a `given` artefact, made of this model, is what simulators of its target run.
+    Raises UnknownPartError for unknown names and InputError for unfit inputs.
     """
     known = simulators()
     names = [name for name in known if name != _REFERENCE] if on is None else list(on)
@@ -61,7 +63,7 @@ def verify_on(
     reference = simulate(model, inputs, timesteps)
     exact = is_exact(model, inputs, len(reference.outputs))
     with Workers(seconds) if workers is None else nullcontext(workers) as pool:
-        runner = Runner(model, inputs, timesteps, pool, options)
+        runner = Runner(model, inputs, timesteps, pool, options, given)
         margins = Margins(model, inputs, timesteps)
         references = _References(runner, _Reference(reference, _visible_order(model), margins, exact))
         results: list[Result] = []
@@ -91,16 +93,18 @@ def run_on(
     on: str,
     seconds: float = 120.0,
     options: Options = NO_OPTIONS,
+    given: Given | None = None,
 ) -> Trace:
     """Run a model on one simulator; returns every population it shows, at least the output.
 
-    Those of target lava run the quantised model, `options` are that target's. Raises CannotRunError where it
+    Those of target lava run the quantised model, `options` are that target's; those of a `given` artefact's
+    target run that. Raises CannotRunError where it
     is not installed, refuses, hangs or crashes, UnknownPartError for an unknown name.
     """
     known = simulators()
     simulator = known[choose("simulator", on, tuple(known))]
     with Workers(seconds) as workers:
-        values = Runner(model, inputs, timesteps, workers, options).run(simulator)
+        values = Runner(model, inputs, timesteps, workers, options, given).run(simulator)
     return Trace(model.network.output, dict(values))
 
 

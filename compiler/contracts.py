@@ -54,6 +54,10 @@ class PassResult:
 Options: TypeAlias = Mapping[str, "str | NDArray[Any]"]
 NO_OPTIONS: Options = MappingProxyType({})
 
+Labels: TypeAlias = Mapping[str, str]
+"""What an artefact's files say of where they come from, such as the hash of the genome, by name."""
+NO_LABELS: Labels = MappingProxyType({})
+
 
 class Pass(Protocol):
     """One rewrite in one file under `compiler/passes`, found there by its `PASS`."""
@@ -122,10 +126,26 @@ class Target(Protocol):
         """The options it takes."""
         ...
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that it always makes: by them a folder is known as its artefact."""
+        ...
+
     def refusals(self, model: Model, options: Options) -> tuple[Problem, ...]:
         """List everything about the model that the target cannot express (empty: it can)."""
         ...
 
-    def emit(self, model: Model, options: Options) -> Emission:
-        """Make the artefact; raises CompileError with all `refusals` before anything is made."""
+    def emit(self, model: Model, options: Options, labels: Labels = NO_LABELS) -> Emission:
+        """Make the artefact; files with room for `labels` carry them.
+
+        Raises CompileError with all `refusals` before anything is made.
+        """
+        ...
+
+    def read(self, folder: str) -> Model:
+        """Read back the model that `emit` was given (the same function, where the format keeps no more).
+
+        No code of the folder is run. Raises an MscError that lists what is missing, damaged or does not
+        belong together.
+        """
         ...

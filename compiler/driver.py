@@ -10,7 +10,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.compiler.contracts import CompileError, Options, Pass, PassResult, Property, Target
+from msc.compiler.contracts import (
+    NO_LABELS,
+    CompileError,
+    Labels,
+    Options,
+    Pass,
+    PassResult,
+    Property,
+    Target,
+)
 from msc.compiler.registry import choose, discover, folders_with
 from msc.ir.errors import Problem, raise_all
 from msc.ir.hashing import network_hash, weights_hash
@@ -119,12 +128,14 @@ def compile_model(
     target: Target,
     options: Options,
     on_pass: Callable[[str, Model], None] | None = None,
+    labels: Labels = NO_LABELS,
 ) -> Artefact:
     """Verify a model, run the target's passes, refuse what it cannot express, emit its files.
 
     `load` gives the model: called here so that no one else holds its weights, which are let go as passes
     replace them (large networks fit once, not three times). `on_pass(name, model)` sees the model after
-    each pass, and first as "input". Raises CompileError with everything the target refuses.
+    each pass, and first as "input"; files with room for `labels` carry them. Raises CompileError with
+    everything the target refuses.
     """
     chosen = check_options(target, options)
     model = load()
@@ -148,7 +159,7 @@ def compile_model(
         del result
         if on_pass:
             on_pass(step.name, model)
-    emission = target.emit(model, chosen)
+    emission = target.emit(model, chosen, labels)
     report["sizes"] = _sizes(model, emission.files)
     report.update(emission.facts)
     return Artefact(emission.files, report)

@@ -4,7 +4,7 @@ from msc.ir.errors import MscError, Problem
 from msc.ir.hashing import network_hash, weights_hash
 from msc.ir.network import Model, Network, Norm, NormKind, Population, Projection, Sign
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, InputKind, Source
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Scale, SumPool2d
 from msc.ir.shapes import population_shapes, weight_shapes
 from msc.ir.simulate import Trace, simulate
 from msc.ir.store import load_model, save_model
@@ -16,6 +16,7 @@ __all__ = [
     "LI",
     "LIF",
     "AvgPool2d",
+    "Conv1d",
     "Conv2d",
     "CubaLIF",
     "Flatten",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from msc.ir.errors import Problem
 from msc.ir.network import Array, Model, Network, Population, Projection
 from msc.ir.neurons import FixedLIF, InputKind, Source
-from msc.ir.ops import Conv2d, Linear, Quantise, Scale
+from msc.ir.ops import Conv1d, Conv2d, Linear, Quantise, Scale
 
 LARGEST_THRESHOLD = 2**17 - 1  # of a 17-bit register, in units of weight
 
@@ -96,6 +96,6 @@ def on_host(projection: Projection) -> bool:
     return len(ops) > 1 and isinstance(ops[0], Quantise) and isinstance(ops[-1], Scale)
 
 
-def weighted_ops(projection: Projection) -> tuple[tuple[int, Conv2d | Linear], ...]:
+def weighted_ops(projection: Projection) -> tuple[tuple[int, Conv2d | Conv1d | Linear], ...]:
     """List a projection's ops that have weights, with their places in the chain."""
-    return tuple((i, op) for i, op in enumerate(projection.ops) if isinstance(op, Conv2d | Linear))
+    return tuple((i, op) for i, op in enumerate(projection.ops) if isinstance(op, Conv2d | Conv1d | Linear))

@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from msc.ir.network import Norm, NormKind, Projection, Weights
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, SumPool2d
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -41,6 +41,9 @@ def _apply_op(op: Op, weight: Floats | None, x: Floats) -> Floats:
         case Conv2d():
             assert weight is not None
             return _conv2d(op, weight, x)
+        case Conv1d():
+            assert weight is not None
+            return _conv2d(op.in_two_axes, weight[:, :, None], x[:, :, None])[:, :, 0]
         case Linear():
             assert weight is not None
             return x @ weight.T

@@ -25,6 +25,30 @@ class Conv2d:
 
 
 @dataclass(frozen=True)
+class Conv1d:
+    """Cross-correlation over [C, L] with zero padding; weight [out_channels, C / groups, kernel]."""
+
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+
+    @property
+    def in_two_axes(self) -> Conv2d:
+        """The same map over [C, 1, L]."""
+        return Conv2d(
+            self.out_channels,
+            (1, self.kernel),
+            (1, self.stride),
+            (0, self.padding),
+            (1, self.dilation),
+            self.groups,
+        )
+
+
+@dataclass(frozen=True)
 class Linear:
     """y = W x on a vector [N]; weight [out_features, N]."""
 
@@ -79,7 +103,7 @@ class Quantise:
         object.__setattr__(self, "scale", as_float32(float(self.scale)))
 
 
-Op: TypeAlias = Conv2d | Linear | AvgPool2d | SumPool2d | Flatten | Scale | Quantise
+Op: TypeAlias = Conv2d | Conv1d | Linear | AvgPool2d | SumPool2d | Flatten | Scale | Quantise
 Windowed: TypeAlias = Conv2d | AvgPool2d | SumPool2d
 
 
@@ -90,12 +114,14 @@ def output_shape(op: Op, shape: Shape) -> Shape:
     """
     match op:
         case Conv2d():
-            channels, *_ = _require_rank(op, shape, 3)
-            if op.groups < 1 or channels % op.groups or op.out_channels % op.groups:
-                raise ValueError(
-                    f"groups={op.groups} does not divide {channels} -> {op.out_channels} channels"
-                )
+            _require_rank(op, shape, 3)
+            _require_groups(op, shape)
             return (op.out_channels, *_window_shape(op, shape, op.dilation))
+        case Conv1d():
+            channels, length = _require_rank(op, shape, 2)
+            _require_groups(op, shape)
+            window = _window_shape(op.in_two_axes, (channels, 1, length), (1, op.dilation))
+            return (op.out_channels, window[1])
         case AvgPool2d() | SumPool2d():
             channels, *_ = _require_rank(op, shape, 3)
             return (channels, *_window_shape(op, shape, (1, 1)))
@@ -115,6 +141,8 @@ def weight_shape(op: Op, shape: Shape) -> Shape | None:
     match op:
         case Conv2d():
             return (op.out_channels, shape[0] // op.groups, *op.kernel)
+        case Conv1d():
+            return (op.out_channels, shape[0] // op.groups, op.kernel)
         case Linear():
             return (op.out_features, shape[0])
         case AvgPool2d() | SumPool2d() | Flatten() | Scale() | Quantise():
@@ -127,6 +155,11 @@ def _require_rank(op: Op, shape: Shape, rank: int) -> Shape:
     if len(shape) != rank:
         raise ValueError(f"{type(op).__name__} needs {rank} axes, got shape {shape}")
     return shape
+
+
+def _require_groups(op: Conv2d | Conv1d, shape: Shape) -> None:
+    if op.groups < 1 or shape[0] % op.groups or op.out_channels % op.groups:
+        raise ValueError(f"groups={op.groups} does not divide {shape[0]} -> {op.out_channels} channels")
 
 
 def _window_shape(op: Windowed, shape: Shape, dilation: Pair) -> Pair:

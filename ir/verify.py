@@ -15,7 +15,7 @@ from msc.ir.fixed import fixed_point_problems, fixed_point_structure
 from msc.ir.graph import undelayed_cycles
 from msc.ir.network import Model, Network, Population, Projection, Sign
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Source
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Quantise, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Op, Quantise, Scale, SumPool2d
 from msc.ir.shapes import infer_shapes, weight_shapes
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -157,7 +157,7 @@ def _neuron_problems(population: Population) -> Iterator[tuple[str, str]]:
 
 def _op_problems(op: Op) -> Iterator[str]:
     match op:
-        case Conv2d():
+        case Conv2d() | Conv1d():
             lowest = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1}
             if op.out_channels < 1:
                 yield f"out_channels is {op.out_channels}"

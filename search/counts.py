@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from msc.ir.network import Projection
 from msc.ir.ops import (
     AvgPool2d,
+    Conv1d,
     Conv2d,
     Flatten,
     Linear,
@@ -64,6 +65,8 @@ def _inputs_read(op: Op, shape: Shape) -> int:
     match op:
         case Conv2d():
             return prod(op.kernel) * shape[0] // op.groups
+        case Conv1d():
+            return op.kernel * shape[0] // op.groups
         case AvgPool2d() | SumPool2d():
             return prod(op.kernel)
         case Linear():
@@ -87,6 +90,9 @@ def fan_out(projection: Projection, source: Shape) -> NDArray[np.int64]:
         match op:
             case Conv2d() | AvgPool2d() | SumPool2d():
                 axes = [_through(*pair) for pair in zip(_window_reads(op, read, made), axes, strict=True)]
+            case Conv1d():
+                wide = _window_reads(op.in_two_axes, (read[0], 1, read[1]), (made[0], 1, made[1]))
+                axes = [_through(*pair) for pair in zip((wide[0], wide[2]), axes, strict=True)]
             case Linear():
                 dense = op.out_features
                 axes = [None if axis is None else _anywhere(axis) for axis in axes]

@@ -11,7 +11,7 @@ import networkx as nx
 
 from msc.ir.graph import digraph
 from msc.ir.network import Network
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, SumPool2d
 from msc.ir.shapes import population_shapes
 from msc.search.canonical import genome_hash
 from msc.search.counts import MACS, SYNAPSES, WEIGHTS, count
@@ -78,6 +78,8 @@ def _op_text(op: Op) -> str:
     match op:
         case Conv2d():
             return _window_text(op.kernel, op.stride)
+        case Conv1d():
+            return str(op.kernel) + (f"/{op.stride}" if op.stride != 1 else "")
         case AvgPool2d():
             return "avg " + _window_text(op.kernel, op.stride)
         case SumPool2d():

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from msc.backends.lava.bundle import bundle_files
+from msc.backends.lava.bundle import NETWORK, SCRIPT, SUMS, WEIGHTS, bundle_files, read_bundle
 from msc.backends.lava.facts import facts
 from msc.backends.lava.limits import lava_problems
 from msc.backends.lava.netx import FILE_NAME, netx_file, netx_obstacles
 from msc.backends.lava.warm_up import warm_up_problems
-from msc.compiler.contracts import CompileError, Emission, Option, Options, Property
+from msc.compiler.contracts import NO_LABELS, CompileError, Emission, Labels, Option, Options, Property
 from msc.compiler.placement.model import Placement
 from msc.compiler.placement.picture import picture
 from msc.compiler.placement.placing import place, placement_problems
@@ -62,12 +62,13 @@ class LavaTarget:
         }
     )
     options: Mapping[str, Option] = field(default_factory=lambda: OPTIONS)
+    files: tuple[str, ...] = (NETWORK, WEIGHTS, SCRIPT, SUMS)
 
     def refusals(self, model: Model, options: Options) -> tuple[Problem, ...]:
         """List what Lava's processes do not hold, what fires too early, what the chip has no room for."""
         return lava_problems(model) or _unfit(model, _placed(model, options))
 
-    def emit(self, model: Model, options: Options) -> Emission:
+    def emit(self, model: Model, options: Options, labels: Labels = NO_LABELS) -> Emission:
         """Make the bundle, the picture and, if there can be one, the .net file; equal models, equal bytes.
 
         The facts: when populations start, how the input is encoded, where neurons lie, what netx can read.
@@ -80,6 +81,10 @@ class LavaTarget:
         if not netx_obstacles(model):
             files[FILE_NAME] = netx_file(model)
         return Emission(files, facts(model, placement))
+
+    def read(self, folder: str) -> Model:
+        """Read the network in machine time; raises FileError or BundleError."""
+        return read_bundle(folder)
 
 
 def _placed(model: Model, options: Options) -> Placement:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from msc.backends.nir.files import write_bytes
 from msc.backends.nir.graph import build
 from msc.backends.nir.neurons import PROFILES
-from msc.compiler.contracts import CompileError, Emission, Option, Options, Property
+from msc.compiler.contracts import NO_LABELS, CompileError, Emission, Labels, Option, Options, Property
 from msc.ir.errors import Problem, raise_all
 from msc.ir.fixed import floating_point_only
 from msc.ir.network import Model
@@ -42,7 +42,7 @@ class NirTarget:
         refused = floating_point_only(model.network, "NIR")
         return refused or build(model, str(options.get("profile", PROFILES[0])))[1]
 
-    def emit(self, model: Model, options: Options) -> Emission:
+    def emit(self, model: Model, options: Options, labels: Labels = NO_LABELS) -> Emission:
         """Make the file, read back and compared; raises CompileError where something is refused."""
         raise_all(CompileError, floating_point_only(model.network, "NIR"))
         graph, problems = build(model, str(options.get("profile", PROFILES[0])))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.resources import files
-from typing import assert_never
+from typing import Any, assert_never
 
 from msc.backends.pytorch.identifiers import MODULE_NAMES, Identifiers
 from msc.ir.graph import update_order
 from msc.ir.network import Network, Population, Projection, Sign
 from msc.ir.neurons import InputKind, Source
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, Shape, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes, projection_shapes
 
 _WIDTH = 110
@@ -171,9 +172,12 @@ def _module(op: Op, shape: Shape) -> str:
     match op:
         case Conv2d():
             usual = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
-            given = {name: getattr(op, name) for name in usual}
-            extra = "".join(f", {name}={value}" for name, value in given.items() if value != usual[name])
+            extra = _arguments(op, usual)
             return f"nn.Conv2d({shape[0]}, {op.out_channels}, {op.kernel}{extra}, bias=False)"
+        case Conv1d():
+            usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+            extra = _arguments(op, usual)
+            return f"nn.Conv1d({shape[0]}, {op.out_channels}, {op.kernel}{extra}, bias=False)"
         case Linear():
             return f"nn.Linear({shape[0]}, {op.out_features}, bias=False)"
         case AvgPool2d():
@@ -188,6 +192,12 @@ def _module(op: Op, shape: Shape) -> str:
             raise AssertionError("only fixed-point networks quantise, and they are refused before")
         case _:
             assert_never(op)
+
+
+def _arguments(op: Op, usual: Mapping[str, Any]) -> str:
+    """Write the keyword arguments that differ from torch's defaults."""
+    given = {name: getattr(op, name) for name in usual}
+    return "".join(f", {name}={value}" for name, value in given.items() if value != usual[name])
 
 
 def _window(kernel: Pair, stride: Pair, padding: Pair) -> str:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from msc.ir.network import Projection, Sign
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Quantise, Scale, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Op, Quantise, Scale, SumPool2d
 
 Tensors: TypeAlias = Mapping[str, Tensor]
 
@@ -27,6 +27,9 @@ def _apply_op(op: Op, weight: Tensor | None, x: Tensor) -> Tensor:
         case Conv2d():
             assert weight is not None
             return F.conv2d(x, weight, None, op.stride, op.padding, op.dilation, op.groups)
+        case Conv1d():
+            assert weight is not None
+            return F.conv1d(x, weight, None, op.stride, op.padding, op.dilation, op.groups)
         case Linear():
             assert weight is not None
             return F.linear(x, weight)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from msc.backends.pytorch.source import bias_shape, generate, weight_names
 from msc.backends.weights import write_weights
-from msc.compiler.contracts import CompileError, Emission, Option, Options, Property
+from msc.compiler.contracts import NO_LABELS, CompileError, Emission, Labels, Option, Options, Property
 from msc.ir.errors import Problem, raise_all
 from msc.ir.fixed import floating_point_only
 from msc.ir.hashing import network_hash
@@ -30,7 +30,7 @@ class PyTorchTarget:
         """Refuse fixed-point networks; whatever else the IR can say, torch can compute."""
         return floating_point_only(model.network, "PyTorch")
 
-    def emit(self, model: Model, options: Options) -> Emission:
+    def emit(self, model: Model, options: Options, labels: Labels = NO_LABELS) -> Emission:
         """Write the source and the weights; the same model gives the same bytes."""
         raise_all(CompileError, self.refusals(model, options))
         network = model.network

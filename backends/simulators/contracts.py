@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from numpy.typing import NDArray
 
 from msc.ir.errors import MscError
-from msc.ir.network import Model
+from msc.ir.network import Model, Network
 
 
 class CannotRunError(MscError):
@@ -74,4 +74,24 @@ class NirSimulator(Protocol):
         ...
 
 
-Simulator = ModelSimulator | NirSimulator
+@runtime_checkable
+class FileSimulator(Protocol):
+    """A simulator that runs, in this process, the files that target `target` makes with `options`."""
+
+    name: str
+    target: str
+    requirements: Requirements
+    options: Mapping[str, str]
+
+    def run_files(
+        self, files: Mapping[str, bytes], network: Network, inputs: NDArray[Any], timesteps: int | None
+    ) -> Mapping[str, NDArray[Any]]:
+        """Run files made of `network`, whatever options they were made with.
+
+        `inputs` and `timesteps` as for `msc.ir.simulate.simulate`. Returns the spikes (LI: membranes),
+        [T, B, *shape], of every population that the files show, at least the output. Raises CannotRunError.
+        """
+        ...
+
+
+Simulator = ModelSimulator | NirSimulator | FileSimulator

@@ -30,9 +30,11 @@ ENABLES: Mapping[str, str] = {
     "pymoo": "msc search: evolution",
     "pillow": "data: folders of images",
     "matplotlib": "msc search, msc train: the figures of reports",
+    "onnx": "target onnx",
+    "onnxruntime": "verify/run --on onnx",
     "ray": "msc search --ray",
 }
-EXTRAS = ("simulators", "ray")
+EXTRAS = ("simulators", "onnx", "ray")
 MODULES: Mapping[str, str] = {"scikit-learn": "sklearn", "pillow": "PIL"}
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(?:;(.*))?")
 _BOUND = re.compile(r"(>=|<)\s*([0-9][0-9.]*)")

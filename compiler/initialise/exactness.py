@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from msc.ir.network import Array, Model, Network, Population, Projection
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, InputKind, Neuron, Source
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Quantise, Scale, Shape, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Quantise, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes, projection_shapes
 
 BUDGET_BITS = 24
@@ -144,7 +144,7 @@ def _projection_grid(model: Model, projection: Projection, shapes: dict[str, Sha
     for index, op in enumerate(projection.ops):
         assert chain[index]
         match op:
-            case Conv2d() | Linear():
+            case Conv2d() | Conv1d() | Linear():
                 weight = model.weights[projection.weight_key(index)]
                 own = array_grid(weight)
                 sums = np.abs(weight.astype(np.float64)).reshape(len(weight), -1).sum(axis=1)

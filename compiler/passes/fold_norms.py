@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from msc.compiler.contracts import NO_OPTIONS, Exactness, Options, PassResult, Property
 from msc.ir.network import Array, Model, Network, NormKind, Population, Projection, Weights
-from msc.ir.ops import AvgPool2d, Conv2d, Linear, Op, Scale, Shape, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Linear, Op, Scale, Shape, SumPool2d
 from msc.ir.shapes import population_shapes, projection_shapes
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -84,20 +84,29 @@ def _scale_rows(
         key = projection.weight_key(index)
         weights[key], error = _scaled(weights[key], gain)
         return replace(projection, norm=None), error
-    diagonal: Op = Linear(shape[0]) if len(shape) == 1 else Conv2d(shape[0], (1, 1), groups=shape[0])
-    ops = (*projection.ops, diagonal)
     values = gain.astype(np.float32)
-    weights[projection.weight_key(len(ops) - 1)] = (
-        np.diag(values) if len(shape) == 1 else values.reshape(-1, 1, 1, 1)
-    )
+    diagonal, weight = _diagonal(values, len(shape))
+    ops = (*projection.ops, diagonal)
+    weights[projection.weight_key(len(ops) - 1)] = weight
     return replace(projection, ops=ops, norm=None), _relative_error(values, gain)
+
+
+def _diagonal(gain: Array, rank: int) -> tuple[Op, Array]:
+    """Make the op, with its weight, that multiplies each channel of values with `rank` axes."""
+    match rank:
+        case 1:
+            return Linear(len(gain)), np.diag(gain)
+        case 2:
+            return Conv1d(len(gain), 1, groups=len(gain)), gain.reshape(-1, 1, 1)
+        case _:
+            return Conv2d(len(gain), (1, 1), groups=len(gain)), gain.reshape(-1, 1, 1, 1)
 
 
 def _last_scalable(ops: tuple[Op, ...]) -> int | None:
     """Find the last op with weights whose output channels are still the projection's output channels."""
     for index in range(len(ops) - 1, -1, -1):
         match ops[index]:
-            case Conv2d() | Linear():
+            case Conv2d() | Conv1d() | Linear():
                 return index
             case AvgPool2d() | SumPool2d() | Scale():
                 continue

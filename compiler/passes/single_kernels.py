@@ -13,7 +13,19 @@ from msc.compiler.kernels import Floats, Kernel, Values, composed, fits_one_wind
 from msc.ir.errors import Problem, raise_all
 from msc.ir.fixed import is_fixed_point
 from msc.ir.network import Model, Projection, Sign
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Quantise, Scale, Shape, SumPool2d, output_shape
+from msc.ir.ops import (
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Flatten,
+    Linear,
+    Op,
+    Quantise,
+    Scale,
+    Shape,
+    SumPool2d,
+    output_shape,
+)
 from msc.ir.shapes import population_shapes
 
 LARGEST_MATRIX = 2**25  # entries: a matrix made of pools or convolutions is dense, they were not
@@ -86,6 +98,8 @@ def one_kernel(chain: Chain, shape: Shape) -> Chain:
     """
     if any(isinstance(op, Quantise) for op, _ in chain):
         raise NoKernelError("it quantises between other ops")
+    if any(isinstance(op, Conv1d) for op, _ in chain):
+        raise NoKernelError("it holds a one-dimensional convolution, which Loihi's tools do not have")
     plain, factor = _without_factors(chain)
     maps = [(op, weight) for op, weight in plain if isinstance(op, Conv2d | SumPool2d)]
     matrices = [weight for op, weight in plain if isinstance(op, Linear) and weight is not None]

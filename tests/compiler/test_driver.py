@@ -31,7 +31,7 @@ class Recorder:
     def refusals(self, model, options):
         return self.refused
 
-    def emit(self, model, options):
+    def emit(self, model, options, labels):
         raise_all(CompileError, self.refused)
         files = {
             "names.txt": ",".join(p.name for p in model.network.populations).encode(),

@@ -14,7 +14,7 @@ from tests.requires import require
 
 PEERS = tuple(name for name, simulator in simulators().items() if isinstance(simulator, NirSimulator))
 
-EVERYWHERE = ("pytorch", *PEERS, "loihi")
+EVERYWHERE = tuple(name for name in simulators() if name not in ("reference", "lava"))
 INFEASIBLE = "synapses, each of which takes a machine step, but a delay of"  # cycles too fast for Loihi
 
 
@@ -25,8 +25,8 @@ def require_simulator(name: str) -> None:
 
 
 def require_peers() -> None:
-    """Skip unless every NIR simulator is installed."""
-    for name in PEERS:
+    """Skip unless every simulator that tests run everywhere is installed."""
+    for name in EVERYWHERE:
         require_simulator(name)
 
 

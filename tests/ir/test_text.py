@@ -157,7 +157,7 @@ def test_lists_every_bad_line() -> None:
         "net.txt, line 28: a second norm of one projection; keep one",
         "net.txt, line 29: norm is 'layer'; give one of batch, scale",
         "net.txt, line 30: unknown word 'neuron'; use one of output, timesteps, population, projection, norm, "
-        "Conv2d, Linear, AvgPool2d, SumPool2d, Flatten, Scale, Quantise",
+        "Conv2d, Conv1d, Linear, AvgPool2d, SumPool2d, Flatten, Scale, Quantise",
     ]
 
 
