@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -110,10 +111,7 @@ class Network:
 
     def population(self, name: str) -> Population:
         """Find a population by name (KeyError where there is none)."""
-        for population in self.populations:
-            if population.name == name:
-                return population
-        raise KeyError(name)
+        return self._by_name[name]
 
     @property
     def source(self) -> Population:
@@ -122,15 +120,36 @@ class Network:
 
     def into(self, target: str) -> tuple[Projection, ...]:
         """List the projections that end in `target`, in declaration order."""
-        return tuple(p for p in self.projections if p.target == target)
+        return self._by_target.get(target, ())
 
     def out_of(self, source: str) -> tuple[Projection, ...]:
         """List the projections that start from `source`, in declaration order."""
-        return tuple(p for p in self.projections if p.source == source)
+        return self._by_source.get(source, ())
+
+    @cached_property
+    def _by_name(self) -> dict[str, Population]:
+        """Index populations, the first of a name."""
+        return {population.name: population for population in reversed(self.populations)}
+
+    @cached_property
+    def _by_target(self) -> dict[str, tuple[Projection, ...]]:
+        return _grouped((p.target, p) for p in self.projections)
+
+    @cached_property
+    def _by_source(self) -> dict[str, tuple[Projection, ...]]:
+        return _grouped((p.source, p) for p in self.projections)
 
     def with_projections(self, projections: tuple[Projection, ...]) -> Network:
         """Make the same network with other projections."""
         return replace(self, projections=projections)
+
+
+def _grouped(named: Iterable[tuple[str, Projection]]) -> dict[str, tuple[Projection, ...]]:
+    """Collect projections by name, in their order."""
+    groups: dict[str, list[Projection]] = {}
+    for name, projection in named:
+        groups.setdefault(name, []).append(projection)
+    return {name: tuple(group) for name, group in groups.items()}
 
 
 @dataclass(frozen=True)

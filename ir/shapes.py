@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from math import prod
 
 from msc.ir.errors import MscError, Problem
@@ -30,27 +31,32 @@ def infer_shapes(network: Network) -> tuple[dict[str, Shape], tuple[Problem, ...
     shapes = {p.name: p.neuron.shape for p in network.populations if isinstance(p.neuron, Source)}
     problems: list[Problem] = []
     pending = sorted(network.projections, key=lambda p: p.delay > 0)
-    while True:
-        ready = next((p for p in pending if p.source in shapes), None)
-        if ready is None:
-            return shapes, tuple(problems)
-        pending.remove(ready)
+    leaving: dict[str, list[int]] = {}
+    for place, projection in enumerate(pending):
+        leaving.setdefault(projection.source, []).append(place)
+    ready = [place for name in shapes for place in leaving.pop(name, ())]
+    heapify(ready)
+    while ready:
+        projection = pending[heappop(ready)]
         try:
-            shape = projection_shapes(ready, shapes[ready.source])[-1]
+            shape = projection_shapes(projection, shapes[projection.source])[-1]
         except ValueError as error:
             problems.append(
-                Problem(f"projection {ready.name}", str(error), "change its ops or the source shape")
+                Problem(f"projection {projection.name}", str(error), "change its ops or the source shape")
             )
             continue
-        known = shapes.setdefault(ready.target, shape)
+        known = shapes.setdefault(projection.target, shape)
+        for place in leaving.pop(projection.target, ()):
+            heappush(ready, place)
         if known != shape:
             problems.append(
                 Problem(
-                    f"projection {ready.name}",
-                    f"delivers shape {shape} to {ready.target}, which has shape {known}",
+                    f"projection {projection.name}",
+                    f"delivers shape {shape} to {projection.target}, which has shape {known}",
                     "make all projections into one population agree",
                 )
             )
+    return shapes, tuple(problems)
 
 
 def population_shapes(network: Network) -> dict[str, Shape]:

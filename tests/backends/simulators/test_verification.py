@@ -216,7 +216,9 @@ def test_a_wrong_simulator_fails_the_verification(monkeypatch: pytest.MonkeyPatc
 
 def test_names_and_inputs_are_checked() -> None:
     model = NETWORKS["chain"]
-    with pytest.raises(UnknownPartError, match="simulator brian: unknown; use one of: reference, pytorch, "):
+    with pytest.raises(
+        UnknownPartError, match="simulator brian: unknown; use one of: reference, module, pytorch, "
+    ):
         verify_on(model, sample_input(model.network), 4, ["brian"])
     with pytest.raises(InputError, match="does not fit the static source"):
         verify_on(model, np.zeros((2, 3)), 4, ["pytorch"])
@@ -235,10 +237,16 @@ def test_run_on_gives_the_spikes_or_the_reason() -> None:
 
 def test_simulators_are_found_by_file_name_and_say_what_they_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     names = list(simulators())
-    assert names[:2] == ["reference", "pytorch"]
+    assert names[:4] == ["reference", "module", "pytorch", "onnx"]
     assert names[-2:] == ["lava", "loihi"]
-    assert set(names[2:-2]) >= {"nirtorch", "norse", "snntorch", "spikingjelly"}
-    assert {simulator.target for simulator in simulators().values()} == {"", "pytorch", "nir", "lava"}
+    assert set(names[4:-2]) >= {"nirtorch", "norse", "snntorch", "spikingjelly"}
+    assert {simulator.target for simulator in simulators().values()} == {
+        "",
+        "pytorch",
+        "onnx",
+        "nir",
+        "lava",
+    }
     monkeypatch.setattr("msc.backends.simulators.contracts.find_spec", lambda name: None)
     assert available()["reference"] is None
     assert available()["norse"] == (
