@@ -6,16 +6,40 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from safetensors.torch import load
+
+from msc.backends.pytorch.reading import CODE, ArtefactError, read_files
+from msc.backends.pytorch.source import generate
+from msc.backends.pytorch.stored import stored_weights
+from msc.ir.network import Model
 
 
 def open_artefact(files: Mapping[str, bytes]) -> torch.nn.Module:
-    """Build the module of network.py and load weights.safetensors into it; in evaluation mode.
+    """Build the module of network.py with the weights of weights.safetensors; in evaluation mode.
 
-    The code is run: only for files that msc has just made itself.
+    Raises ArtefactError where the files do not belong together, or as `build_module`.
     """
-    namespace: dict[str, Any] = {"__name__": "network", "__file__": "network.py"}
-    exec(compile(files["network.py"], "network.py", "exec", dont_inherit=True), namespace)
-    network: torch.nn.Module = namespace["Network"]()
-    network.load_state_dict(load(files["weights.safetensors"]))
+    return build_module(read_files(files), files[CODE])
+
+
+def build_module(model: Model, code: bytes) -> torch.nn.Module:
+    """Run the `code` of an artefact's network.py and give the module a model's weights.
+
+    Raises ArtefactError, and runs nothing, where the code is not to the byte what msc writes for the model.
+    """
+    if code != generate(model.network).encode():
+        raise ArtefactError.of(
+            CODE,
+            "is not what this msc writes for its network (another version wrote it, or it was changed), "
+            "and msc runs only code that it wrote itself",
+            "import it yourself, or compile the network again",
+        )
+    namespace: dict[str, Any] = {"__name__": "network", "__file__": CODE}
+    exec(compile(code, CODE, "exec", dont_inherit=True), namespace)
+    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+        network: torch.nn.Module = namespace["Network"]()
+    weights = {
+        entry.name: torch.from_numpy(model.weights[key].reshape(entry.shape))
+        for key, entry in stored_weights(model.network).items()
+    }
+    network.load_state_dict(weights, assign=True)
     return network.eval()

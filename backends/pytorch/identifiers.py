@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import keyword
 import re
+from dataclasses import dataclass
+
+from msc.backends.pytorch.parts import template
+from msc.ir.network import Network
 
 _MODULE_NAMES = """
 T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
@@ -17,6 +21,11 @@ to_empty train training type xpu zero_grad
 """
 MODULE_NAMES = frozenset(_MODULE_NAMES.split())
 """What torch.nn.Module already has: no part may take these names."""
+
+_OWN_NAMES = """
+self x frame timesteps state new fed synapses output outputs rest feed step update n shapes name shape
+torch nn Any Path Tensor load_file HERE Network load
+"""
 
 
 class Identifiers:
@@ -34,3 +43,24 @@ class Identifiers:
             name, number = f"{base}_{number}", number + 1
         self._taken.add(name)
         return name
+
+
+@dataclass(frozen=True)
+class Names:
+    """The identifier of each population and projection, by its name in the IR."""
+
+    populations: dict[str, str]
+    projections: dict[str, str]
+
+
+def identifiers(network: Network) -> Names:
+    """Choose the identifiers: layers keep their names, projections are called source_to_target."""
+    taken = Identifiers(MODULE_NAMES | set(_OWN_NAMES.split()) | set(template()))
+    populations = {p.name: taken.claim(p.name) for p in network.populations}
+    return Names(
+        populations,
+        {
+            p.name: taken.claim(f"{populations[p.source]}_to_{populations[p.target]}")
+            for p in network.projections
+        },
+    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from msc.backends.weights import WeightsError, read_weights, write_weights
+from msc.backends.weights import WeightsError, parse_weights, read_weights, write_weights
 from msc.ir.errors import MscError
 from msc.ir.files import FileError
 
@@ -103,6 +103,12 @@ def repacked(change: object) -> bytes:
         ),
         (repacked(lambda h: h["stem/bias"].update(shape=[5])), r"its 16 bytes are not those of shape \[5\]"),
         (repacked(lambda h: h["stem/bias"].update(shape=[-4])), r"not those of shape \[-4\]"),
+        (repacked(lambda h: h["stem/bias"].update(shape=[4, *[1] * 64])), r"not those of shape \[4, 1, 1"),
+        (repacked(lambda h: h["empty"].update(shape=[0, 10**15])), r"not those of shape \[0, 10000000"),
+        (
+            repacked(lambda h: h.update({f"a{i}": {} for i in range(50_000)})),
+            "has 50003 arrays, more than 50000; give the weights.safetensors that training wrote",
+        ),
         (repacked(lambda h: h["stem/bias"].update(shape="x")), "array stem/bias: its header is damaged"),
         (repacked(lambda h: h["stem/bias"].update(data_offsets=[0, 16])), "misplaced or cut off"),
         (
@@ -115,6 +121,18 @@ def test_damaged_files_are_refused(tmp_path: Path, data: bytes, text: str) -> No
     with pytest.raises(WeightsError, match=text) as caught:
         read_weights(written(tmp_path, data))
     assert str(tmp_path) in str(caught.value)
+
+
+def test_bytes_are_read_as_files_are(tmp_path: Path) -> None:
+    data = write_weights(WEIGHTS, METADATA)
+    arrays, metadata = parse_weights(data, "bytes")
+    stored, described = read_weights(written(tmp_path, data))
+    assert metadata == described
+    assert all(np.array_equal(arrays[name], stored[name]) for name in WEIGHTS)
+    arrays["stem/bias"][0] = 7  # in memory of its own
+    assert parse_weights(data, "bytes")[0]["stem/bias"][0] == 0
+    with pytest.raises(WeightsError, match=r"^bytes: is of format 'msc.weights', .*; compile again$"):
+        parse_weights(data, "bytes", "msc.pytorch", "compile again")
 
 
 def test_every_offender_is_listed(tmp_path: Path) -> None:

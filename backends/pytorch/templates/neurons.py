@@ -43,8 +43,7 @@ class Neuron(nn.Module):
 
     def fire(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Return the spikes and the membrane after the hard reset."""
-        spikes = Spike.apply(v, self.v_threshold)
-        return spikes, torch.where(spikes.detach() > 0, self.v_reset, v)
+        return Spike.apply(v, self.v_threshold), torch.where(v >= self.v_threshold, self.v_reset, v)
 
 
 class LIF(Neuron):
@@ -52,16 +51,14 @@ class LIF(Neuron):
 
     tau: float
 
-    def forward(self, synapses: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
-        v = torch.zeros_like(synapses) if v is None else v
+    def forward(self, synapses: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         return self.fire(v + (self.v_leak - v + self.r * self.current(synapses)) / self.tau)
 
 
 class IF(Neuron):
     """V = V + r I;  S = V >= v_threshold;  V = v_reset where S."""
 
-    def forward(self, synapses: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
-        v = torch.zeros_like(synapses) if v is None else v
+    def forward(self, synapses: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         return self.fire(v + self.r * self.current(synapses))
 
 
@@ -72,14 +69,9 @@ class CubaLIF(Neuron):
     tau_mem: float
     w_in: float
 
-    def forward(
-        self, synapses: Tensor, state: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        zero = torch.zeros_like(synapses)
-        j, v = (zero, zero) if state is None else state
+    def forward(self, synapses: Tensor, v: Tensor, j: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         j = j + (self.w_in * self.current(synapses) - j) / self.tau_syn
-        spikes, v = self.fire(v + (self.v_leak - v + self.r * j) / self.tau_mem)
-        return spikes, (j, v)
+        return *self.fire(v + (self.v_leak - v + self.r * j) / self.tau_mem), j
 
 
 class LI(Neuron):
@@ -87,8 +79,7 @@ class LI(Neuron):
 
     tau: float
 
-    def forward(self, synapses: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
-        v = torch.zeros_like(synapses) if v is None else v
+    def forward(self, synapses: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         v = v + (self.v_leak - v + self.r * self.current(synapses)) / self.tau
         return v, v
 

@@ -1,126 +1,89 @@
-"""The generated module stands alone, computes what the reference does, and trains."""
+"""The target writes readable source of one class, the same for the same model."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 from torch import nn
 
-from msc.backends.pytorch.artefact import open_artefact
 from msc.backends.pytorch.identifiers import MODULE_NAMES, Identifiers
-from msc.backends.pytorch.source import generate, identifiers
+from msc.backends.pytorch.source import generate
 from msc.backends.pytorch.target import TARGET
-from msc.ir.network import Model, Network, Population
-from msc.ir.neurons import IF, LIF, InputKind, Source
-from msc.ir.ops import Flatten, Linear
+from msc.compiler.contracts import CompileError
+from msc.ir.network import Model, Network, Norm, Population
+from msc.ir.neurons import IF, LIF, CubaLIF, InputKind, Source
+from msc.ir.ops import Flatten, Linear, Quantise, Scale
 from msc.ir.simulate import simulate
+from tests import fixed_networks
 from tests import networks as shared
-from tests.backends.pytorch.examples import FIXTURES, chain, conv, draw, dyadic_weights, networks, project
-from tests.dyadic import sample_input, steps_of
+from tests.backends.pytorch.examples import FIXTURES, chain, conv, draw, dyadic_weights, project
+from tests.backends.pytorch.modules import imported
+from tests.networks import edge, net
 
-RUN = """
-import json, sys
-import numpy as np, torch
-from network import load
-assert not any(name == "msc" or name.startswith("msc.") for name in sys.modules)
-network = load()
-names = json.loads(sys.argv[1])
-seen = {name: [] for name in names}
-for name in names:
-    getattr(network, name).register_forward_hook(lambda m, i, o, name=name: seen[name].append(o[0].numpy()))
-with torch.no_grad():
-    output = network(torch.from_numpy(np.load("x.npy")), *json.loads(sys.argv[2]))
-np.savez("spikes.npz", output=output.numpy(), **{f"of_{n}": np.stack(values) for n, values in seen.items()})
-"""
+NETWORKS = {**shared.STRUCTURES, **FIXTURES}
 
 
-def in_a_process(
-    folder: Path, files: Mapping[str, bytes], inputs: NDArray[np.float32], names: list[str], steps: list[int]
-) -> dict[str, NDArray[np.float32]]:
-    """Run the artefact in a process that starts in its folder and sees nothing of the project."""
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    (folder / "run.py").write_text(RUN)
-    np.save(folder / "x.npy", inputs)
-    command = [sys.executable, "run.py", json.dumps(names), json.dumps(steps)]
-    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr
-    return dict(np.load(folder / "spikes.npz"))
-
-
-@pytest.mark.parametrize("name", FIXTURES)
-def test_the_files_alone_compute_what_the_reference_does(tmp_path: Path, name: str) -> None:
-    model = dyadic_weights(FIXTURES[name], 1)
-    inputs = draw(model.network, 1)
-    called = identifiers(model.network).populations
-    neurons = [p.name for p in model.network.populations if not p.is_source]
-    found = in_a_process(tmp_path, TARGET.emit(model, {}).files, inputs, [called[n] for n in neurons], [])
-    trace = simulate(model, inputs, model.network.timesteps)
-    np.testing.assert_array_equal(found["output"], trace.outputs)
-    for neuron in neurons:
-        np.testing.assert_array_equal(found[f"of_{called[neuron]}"], trace.spikes[neuron], err_msg=neuron)
-    assert any(0 < spikes.mean() < 1 for spikes in trace.spikes.values())
-
-
-@pytest.mark.parametrize("name", shared.NETWORKS)
-def test_every_shared_fixture_becomes_a_module(name: str) -> None:
-    model = shared.NETWORKS[name]
-    inputs, steps = sample_input(model.network), steps_of(model.network)
-    static = model.network.source.neuron.kind is InputKind.STATIC  # type: ignore[union-attr]
-    module = open_artefact(TARGET.emit(model, {}).files)
-    with torch.no_grad():
-        found = module(torch.from_numpy(inputs), *([steps] if static else [])).numpy()
-    expected = simulate(model, inputs, steps if static else None).outputs
-    np.testing.assert_array_equal(found, expected)
-
-
-def imported(model: Model, folder: Path) -> nn.Module:
-    namespace: dict[str, object] = {"__file__": str(folder / "network.py"), "__name__": "network"}
-    files = TARGET.emit(model, {}).files
-    (folder / "weights.safetensors").write_bytes(files["weights.safetensors"])
-    exec(compile(files["network.py"], "network.py", "exec"), namespace)
-    return namespace["load"]()  # type: ignore[operator]
-
-
-@settings(max_examples=40, deadline=None)
-@given(networks(), st.integers(0, 2**31))
-def test_any_network_becomes_a_module(
-    tmp_path_factory: pytest.TempPathFactory, network: Network, seed: int
-) -> None:
-    model = dyadic_weights(network, seed)
-    inputs = draw(network, seed, batch=2)
-    module = imported(model, tmp_path_factory.mktemp("artefact"))
-    with torch.no_grad():
-        found = module(torch.from_numpy(inputs)).numpy()
-    np.testing.assert_array_equal(found, simulate(model, inputs, network.timesteps).outputs)
-
-
-def test_the_module_trains_through_its_cycle(tmp_path: Path) -> None:
-    model = dyadic_weights(FIXTURES["feedback"], 2)
-    module = imported(model, tmp_path)
-    module(torch.from_numpy(draw(model.network, 2))).square().sum().backward()
-    gradients = {name: parameter.grad for name, parameter in module.named_parameters()}
-    assert all(gradient is not None for gradient in gradients.values())
-    for name in ("i_to_a.weight", "a_to_i.weight", "input_to_a.weight", "a.bias"):
-        assert gradients[name].abs().max() > 0, name  # type: ignore[union-attr]
-
-
-def test_same_model_same_bytes_and_no_line_too_long() -> None:
+def test_same_model_same_bytes() -> None:
     model = dyadic_weights(chain(), 0)
-    assert TARGET.emit(model, {}).files == TARGET.emit(dyadic_weights(chain(), 0), {}).files
-    for network in FIXTURES.values():
-        assert max(map(len, generate(network).splitlines())) <= 110
+    again = dyadic_weights(chain(), 0)
+    assert TARGET.emit(model, {}).files == TARGET.emit(again, {}).files
+    assert set(TARGET.emit(model, {}).files) == set(TARGET.files)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_source_is_python_of_110_columns_without_msc(name: str) -> None:
+    source = generate(NETWORKS[name])
+    assert max(map(len, source.splitlines())) <= 110
+    compile(source, "network.py", "exec")
+    assert "import msc" not in source
+    assert "from msc" not in source
+
+
+UPDATE = '''\
+    def step(self, x: Tensor, state: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run one step on x [B, 2, 6, 6], from rest without a state; returns output and state."""
+        state = self.rest(x) if state is None else state
+        x = x.clamp(0, 1).round()
+        new: dict[str, Tensor] = {}
+        synapses = self.input_to_a(x) + self.b_to_a(state["b@2"])
+        a, new["a"] = self.a(synapses, state["a"])
+        b, new["b"] = self.b(self.a_to_b(a), state["b"])
+        synapses = self.b_to_out(b) + self.out_to_out(state["out@3"])
+        out, new["out"] = self.out(synapses, state["out"])
+        new["b@1"] = b
+        new["b@2"] = state["b@1"]
+        new["out@1"] = out
+        new["out@2"] = state["out@1"]
+        new["out@3"] = state["out@2"]
+        return out, new
+'''
+
+
+def test_a_step_reads_as_the_network() -> None:
+    assert UPDATE in generate(shared.STRUCTURES["delays"])
+
+
+def test_a_static_frame_is_convolved_outside_the_loop() -> None:
+    source = generate(shared.STRUCTURES["skip"])
+    assert 'return {"input_to_a": self.input_to_a(x), "input_to_out": self.input_to_out(x)}' in source
+    assert source.count("self.input_to_a(") == 1
+
+
+def test_long_delays_are_written_as_a_loop() -> None:
+    network = net(
+        Source((3,), InputKind.EVENTS),
+        {"a": LIF(), "out": LIF()},
+        edge("input", "a", Linear(3)),
+        edge("a", "out", Linear(2), delay=1000),
+    )
+    source = generate(network)
+    assert 'new |= {f"a@{n}": state[f"a@{n - 1}"] for n in range(2, 1001)}' in source
+    assert '**{f"a@{n}": (3,) for n in range(1, 1001)},' in source
+    assert len(source.splitlines()) < 150
 
 
 def test_only_the_parts_a_network_uses_are_written() -> None:
@@ -128,33 +91,42 @@ def test_only_the_parts_a_network_uses_are_written() -> None:
     assert "class LI(" in source
     assert "class CubaLIF" not in source
     assert "class Scale" not in source
-    assert "import msc" not in source
+
+
+AWKWARD = """
+input class train x _hidden.A hidden_A hidden.A state LIF None _1 step rest feed update fed new timesteps
+frame output_ outputs synapses shapes name len range dict super self torch a a.current
+"""
 
 
 def test_awkward_names_become_identifiers(tmp_path: Path) -> None:
     """Names that are Python's, torch's, the generated code's own, or equal once the dots are gone."""
-    names = [
-        "input",
-        "class",
-        "train",
-        "x",
-        "_hidden.A",
-        "hidden_A",
-        "hidden.A",
-        "state",
-        "LIF",
-        "None",
-        "_1",
-    ]
-    populations = [Population("input", Source((2,)))] + [
-        Population(name, IF() if i % 2 else LIF()) for i, name in enumerate(names[1:])
-    ]
-    projections = [project(a, b, Linear(2)) for a, b in pairwise(names)]
-    model = dyadic_weights(Network(tuple(populations), tuple(projections), "_1", 4), 4)
+    words = AWKWARD.split()
+    neurons = [IF(), LIF(), CubaLIF()]
+    populations = [Population("input", Source((2,)))]
+    populations += [Population(name, neurons[i % 3]) for i, name in enumerate(words[1:])]
+    projections = [project(a, b, Linear(2), delay=i % 3) for i, (a, b) in enumerate(pairwise(words))]
+    model = dyadic_weights(Network(tuple(populations), tuple(projections), words[-1], 4), 4)
     inputs = draw(model.network, 4)
     with torch.no_grad():
-        found = imported(model, tmp_path)(torch.from_numpy(inputs)).numpy()
-    np.testing.assert_array_equal(found, simulate(model, inputs, 4).outputs)
+        found = imported(model, tmp_path)(torch.from_numpy(inputs), 40).numpy()
+    np.testing.assert_array_equal(found, simulate(model, inputs, 40).outputs)
+
+
+def test_long_names_break_lines_and_nothing_else(tmp_path: Path) -> None:
+    first, second = "layer_" * 8 + "A", "layer_" * 8 + "B"
+    network = net(
+        Source((2, 4, 4), InputKind.EVENTS),
+        {first: CubaLIF(), second: CubaLIF(), "out": LIF()},
+        edge("input", first, conv(2)),
+        edge(first, second, conv(2)),
+        edge("input", second, conv(2), delay=1),
+        edge(second, "out", Flatten(), Linear(2)),
+    )
+    model = dyadic_weights(network, 1)
+    inputs = draw(network, 1)
+    found = imported(model, tmp_path)(torch.from_numpy(inputs)).detach().numpy()
+    np.testing.assert_array_equal(found, simulate(model, inputs).outputs)
 
 
 def test_reserved_names_are_those_of_this_torch() -> None:
@@ -162,15 +134,16 @@ def test_reserved_names_are_those_of_this_torch() -> None:
     assert Identifiers(MODULE_NAMES).claim("train") == "train_2"
 
 
-def test_a_static_network_without_timesteps_asks_for_them(tmp_path: Path) -> None:
-    network = Network(
-        (Population("input", Source((1, 3, 3))), Population("head", LIF())),
-        (project("input", "head", conv(2), Flatten(), Linear(2)),),
-        "head",
-    )
-    model = dyadic_weights(network, 0)
-    inputs = draw(network, 0)
-    module = imported(model, tmp_path)
-    with torch.no_grad():
-        found = module(torch.from_numpy(inputs), 3).numpy()
-    np.testing.assert_array_equal(found, simulate(model, inputs, 3).outputs)
+def test_what_a_module_cannot_say_is_refused_by_name() -> None:
+    fixed = next(iter(fixed_networks.FIXED.values()))
+    with pytest.raises(CompileError, match="network: is in fixed point, PyTorch is not"):
+        TARGET.emit(fixed, {})
+    ops = (Quantise(4.0, 127), Linear(3), Scale(0.25))
+    norm = edge("out", "out", Linear(3), delay=1, norm=Norm())
+    network = net(Source((3,), InputKind.ANALOG), {"out": LIF()}, edge("input", "out", *ops), norm)
+    with pytest.raises(CompileError) as caught:
+        TARGET.emit(Model(network, {}), {})
+    assert str(caught.value).splitlines() == [
+        "projection input>out: quantises its input; compile the network it was made from",
+        "projection out>out: has a norm; fold it into the weights",
+    ]
