@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, assert_never
+from typing import Any
 
-import networkx as nx
-
-from msc.ir.graph import digraph
-from msc.ir.network import Network
-from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Op, Pair, Quantise, Scale, SumPool2d
+from msc.ir.counts import MACS, SYNAPSES, WEIGHTS
+from msc.ir.describe import EXCITATORY, INHIBITORY, cycles, describe_projection, totals
+from msc.ir.ops import AvgPool2d, Conv2d, Op, SumPool2d
 from msc.ir.shapes import population_shapes
 from msc.search.canonical import genome_hash
-from msc.search.counts import MACS, SYNAPSES, WEIGHTS, count
 from msc.search.genome import Genome
 from msc.search.lower import Lowered, cut, lower
 from msc.search.skeleton import write_skeleton
 from msc.search.spaces import Blueprint, find_space
 
-EXCITATORY, INHIBITORY, INPUT = "excitatory", "inhibitory", "input"
+INPUT = "input"
 
 
 def describe(genome: Genome) -> dict[str, Any]:
@@ -47,9 +44,9 @@ def describe(genome: Genome) -> dict[str, Any]:
         "groups": list(_groups(lowered, populations, projections)),
         "populations": populations,
         "projections": projections,
-        "totals": _totals(lowered.network, populations, projections),
+        "totals": totals(lowered.network, populations, projections),
         "balance": _balance(populations, projections),
-        "cycles": [] if lowered.network is None else list(_cycles(lowered.network)),
+        "cycles": [] if lowered.network is None else cycles(lowered.network, None)[0],
         "empty_layers": _empty_layers(genome, lowered.blueprint),
         "dropped": [{"name": d.name, "reason": d.reason} for d in lowered.dropped],
         "meaning": {"weights": WEIGHTS, "macs": MACS, "synapses": SYNAPSES},
@@ -59,53 +56,6 @@ def describe(genome: Genome) -> dict[str, Any]:
 def cut_text(lowered: Lowered) -> str:
     """Say in one phrase between what a disconnected genome is cut."""
     return cut(lowered).what.removeprefix("is disconnected: ")
-
-
-def ops_text(ops: Iterable[Op]) -> str:
-    """Write a chain of ops short: `3x3`, `5x5/2` (stride 2), `3x3 avg 2x2/2`, `sum 8x8 dense`, `identity`.
-
-    Flattening and scaling are left out: they hold nothing and cost nothing.
-    """
-    return " ".join(text for op in ops if (text := _op_text(op))) or "identity"
-
-
-def shape_text(shape: Iterable[int]) -> str:
-    """Write a shape as `48x32x32`."""
-    return "x".join(map(str, shape))
-
-
-def _op_text(op: Op) -> str:
-    match op:
-        case Conv2d():
-            return _window_text(op.kernel, op.stride)
-        case Conv1d():
-            return str(op.kernel) + (f"/{op.stride}" if op.stride != 1 else "")
-        case AvgPool2d():
-            return "avg " + _window_text(op.kernel, op.stride)
-        case SumPool2d():
-            return "sum " + shape_text(op.kernel)
-        case Linear():
-            return "dense"
-        case Flatten() | Scale() | Quantise():
-            return ""
-        case _:
-            assert_never(op)
-
-
-def _window_text(kernel: Pair, stride: Pair) -> str:
-    by = str(stride[0]) if stride[0] == stride[1] else shape_text(stride)
-    return shape_text(kernel) + (f"/{by}" if stride != (1, 1) else "")
-
-
-def short_number(number: int) -> str:
-    """Shorten a count to three digits and a letter, from ten thousand on: 9,999, 12.3k, 1.23M, 456G."""
-    if number < 10_000:
-        return f"{number:,}"
-    for factor, letter in ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T")):
-        if number < 999.5 * factor or letter == "T":
-            digits = (f"{number / factor:.{decimals}f}" for decimals in (2, 1, 0))
-            return next(text for text in digits if len(text) <= 4 or "." not in text) + letter
-    raise AssertionError("the last letter takes every number")
 
 
 def group_names(lowered: Lowered) -> dict[str, str]:
@@ -145,20 +95,10 @@ def _projections(lowered: Lowered) -> Iterator[dict[str, Any]]:
     shapes = population_shapes(lowered.network)
     roles = _roles(lowered)
     for projection in lowered.network.projections:
-        counts = count(projection, shapes[projection.source])
         yield {
-            "name": projection.name,
-            "source": projection.source,
-            "target": projection.target,
-            "op": ops_text(projection.ops),
+            **describe_projection(projection, shapes[projection.source]),
             "stride": _stride(projection.ops),
             "role": roles[projection.source],
-            "sign": projection.sign.value,
-            "delay": projection.delay,
-            "norm": projection.norm.kind.value if projection.norm else None,
-            "weights": counts.weights,
-            "macs": counts.macs,
-            "synapses": counts.synapses,
         }
 
 
@@ -205,21 +145,6 @@ def projection_text(projection: Mapping[str, Any]) -> str:
     return f"{source}{arrow}{target} {projection['op']}{delay}"
 
 
-def _totals(
-    network: Network | None, populations: list[dict[str, Any]], projections: list[dict[str, Any]]
-) -> dict[str, int]:
-    biased = {p.name for p in network.populations if p.bias} if network else set[str]()
-    return {
-        "populations": sum(p["role"] != INPUT for p in populations),
-        "projections": len(projections),
-        "neurons": sum(p["neurons"] for p in populations),
-        "synapses": sum(p["synapses"] for p in projections),
-        "weights": sum(p["weights"] for p in projections),
-        "biases": sum(p["shape"][0] for p in populations if p["name"] in biased and p["role"] != INPUT),
-        "macs_per_step": sum(p["macs"] for p in projections),
-    }
-
-
 def _balance(populations: list[dict[str, Any]], projections: list[dict[str, Any]]) -> dict[str, Any]:
     """Weigh excitation against inhibition: by role of the source, weights by the sign they are held to."""
     roles = (EXCITATORY, INHIBITORY)
@@ -232,16 +157,6 @@ def _balance(populations: list[dict[str, Any]], projections: list[dict[str, Any]
         "synapses": {role: sum(p["synapses"] for p in projections if p["role"] == role) for role in roles},
         "weights": {sign: signs[sign] for sign in (EXCITATORY, INHIBITORY, "free")},
     }
-
-
-def _cycles(network: Network) -> Iterator[list[str]]:
-    """List the feedback cycles, shortest first, each from its first population in the network."""
-    rank = {population.name: i for i, population in enumerate(network.populations)}
-    cycles: list[list[str]] = []
-    for cycle in nx.simple_cycles(digraph(network)):
-        first = cycle.index(min(cycle, key=rank.__getitem__))
-        cycles.append([*cycle[first:], *cycle[:first]])
-    yield from sorted(cycles, key=lambda cycle: (len(cycle), [rank[name] for name in cycle]))
 
 
 def _empty_layers(genome: Genome, blueprint: Blueprint) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
 
-from msc.search.describe import cut_text, describe, short_number
+from msc.ir.describe import short_number
+from msc.search.describe import cut_text, describe
 from msc.search.draw_layout import Column, Frame, columns
 from msc.search.draw_routes import MARGIN, Label, Plan, label_width, plan
 from msc.search.draw_scene import Box, Scene, Stroke, scene
@@ -15,7 +16,7 @@ from msc.search.genome import Genome
 from msc.search.lower import Lowered, lower
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_INK, _QUIET, _ALARM = "#1f2933", "#5f6b7a", "#b42318"
+INK, QUIET, _ALARM = "#1f2933", "#5f6b7a", "#b42318"
 _PAPER, _PANEL, _RIM = "#ffffff", "#f6f7f9", "#d9dee5"
 _LEAST_WIDTH = 780.0
 _LEGEND = 46.0
@@ -37,21 +38,25 @@ _DROPPED = _Look("dropped", "#b3bac4", "#fafbfc", "#98a1ad")
 
 
 def draw_svg(genome: Genome) -> str:
-    """Draw a genome, the dropped parts faded; a disconnected one too, its title saying where it is cut.
-
-    The same genome gives the same text. Every live population is one `<g class="population">`, every live
-    projection one `<path class="projection">`, both with the network's name in `data-name`.
-    """
+    """Draw a genome, the dropped parts faded; a disconnected one too, its title saying where it is cut."""
     lowered = lower(genome)
-    shown = scene(lowered)
+    return paint(scene(lowered), _heading(genome, lowered))
+
+
+def paint(shown: Scene, heading: Sequence[tuple[str, str]], blue: str = "excitation") -> str:
+    """Lay a scene out and write it, below `heading`: its lines with their colours, the first as title.
+
+    `blue` is what the legend says of strokes that do not inhibit. The same scene gives the same text. Every
+    live population is one `<g class="population">`, every live projection one `<path class="projection">`,
+    both with the network's name in `data-name`.
+    """
     placed = columns(shown)
-    heading = _heading(genome, lowered)
     top = 28.0 + 20 * len(heading)
     where = plan(placed, shown.strokes, top)
     width, height = max(where.width, _LEAST_WIDTH), where.height + _LEGEND
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}"'
-        f' width="{width:.0f}" height="{height:.0f}" role="img" font-family="{_FONT}" fill="{_INK}">',
+        f' width="{width:.0f}" height="{height:.0f}" role="img" font-family="{_FONT}" fill="{INK}">',
         f"<title>{escape(heading[0][0])}</title>",
         _definitions(),
         f'<rect width="100%" height="100%" fill="{_PAPER}"/>',
@@ -63,7 +68,7 @@ def draw_svg(genome: Genome) -> str:
         *_strokes(where),
         *(_box(box, where.boxes[box.key]) for column in placed for box in column.order),
         *(_label(label) for label in where.labels),
-        *_legend(shown, where.height + 22),
+        *_legend(shown, where.height + 22, blue),
         "</svg>\n",
     ]
     return "\n".join(parts)
@@ -73,7 +78,7 @@ def _heading(genome: Genome, lowered: Lowered) -> list[tuple[str, str]]:
     """Make the lines above the drawing, with their colours."""
     description = describe(genome)
     skeleton, totals = genome.skeleton, description["totals"]
-    lines = [(f"{genome.space} genome {description['hash'][:12]}", _INK)]
+    lines = [(f"{genome.space} genome {description['hash'][:12]}", INK)]
     facts = [f"{skeleton.timesteps} time steps", f"signs {skeleton.dale.value}"]
     facts.append(f"recurrence {skeleton.recurrence.value}")
     if lowered.network is None:
@@ -83,9 +88,9 @@ def _heading(genome: Genome, lowered: Lowered) -> list[tuple[str, str]]:
         counts = (("neurons", "neurons"), ("synapses", "synapses"), ("weights", "weights"))
         sizes = [f"{short_number(totals[key])} {name}" for key, name in counts]
         facts = [*sizes, f"{short_number(totals['macs_per_step'])} MACs per step", *facts]
-    lines.append((" · ".join(facts), _QUIET))
+    lines.append((" · ".join(facts), QUIET))
     if description["empty_layers"]:
-        lines.append((f"empty in the genome: {', '.join(description['empty_layers'])}", _QUIET))
+        lines.append((f"empty in the genome: {', '.join(description['empty_layers'])}", QUIET))
     return lines
 
 
@@ -111,7 +116,7 @@ def _panel(column: Column, frame: Frame) -> str:
     middle = frame.x + frame.width / 2
     alive = any(box.alive for box in column.order)
     lines = (
-        _text(line, middle, frame.y + 35 + 13 * i, size=10.5, fill=_QUIET, anchor="middle")
+        _text(line, middle, frame.y + 35 + 13 * i, size=10.5, fill=QUIET, anchor="middle")
         for i, line in enumerate(panel.lines)
     )
     return (
@@ -123,7 +128,7 @@ def _panel(column: Column, frame: Frame) -> str:
             middle,
             frame.y + 20,
             size=13.5,
-            fill=_INK if alive else _DROPPED.text,
+            fill=INK if alive else _DROPPED.text,
             bold=True,
             anchor="middle",
         )
@@ -196,12 +201,13 @@ def _look(inhibitory: bool, alive: bool) -> _Look:
     return _INHIBITORY if inhibitory else _EXCITATORY
 
 
-def _legend(shown: Scene, y: float) -> Iterator[str]:
+def _legend(shown: Scene, y: float, blue: str) -> Iterator[str]:
     """Explain the strokes in a row below the drawing."""
+    one = all(stroke.delay <= 1 for stroke in shown.strokes)
     samples = [
-        ("excitation", False, False, True),
+        (blue, False, False, True),
         ("inhibition", True, False, True),
-        ("one step later (@1)", False, True, True),
+        ("one step later (@1)" if one else "@ steps later", False, True, True),
     ]
     if not all(stroke.alive for stroke in shown.strokes) or not all(
         box.alive for panel in shown.panels for box in panel.boxes
@@ -215,9 +221,9 @@ def _legend(shown: Scene, y: float) -> Iterator[str]:
             f'<path d="M{x:.1f} {y:.1f}h34" stroke="{look.line}" stroke-width="1.5"'
             f'{_DASHES if dashed else ""} marker-end="url(#msc-{head}-{look.name})"/>'
         )
-        yield _text(text, x + 42, y + 4, size=11.5, fill=_QUIET)
+        yield _text(text, x + 42, y + 4, size=11.5, fill=QUIET)
         x += 42 + 6.4 * len(text) + 24
-    yield _text("5x5/2: kernel 5x5, stride 2", x, y + 4, size=11.5, fill=_QUIET)
+    yield _text("5x5/2: kernel 5x5, stride 2", x, y + 4, size=11.5, fill=QUIET)
 
 
 def _text(

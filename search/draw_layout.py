@@ -135,7 +135,10 @@ def _order(count: int, links: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
 
 
 def _arcs(strokes: list[Stroke], row: dict[str, int]) -> tuple[Arc, ...]:
-    """Share arcs out between the sides, delayed ones to the left where both are free, short ones inside."""
+    """Share arcs out between the sides, short ones inside.
+
+    Delayed ones go to the left where both are free, but for those that return to their own box.
+    """
     taken: dict[bool, list[tuple[int, int, int]]] = {True: [], False: []}
     arcs: list[Arc] = []
     for stroke in sorted(strokes, key=lambda s: abs(row[s.source] - row[s.target])):
@@ -144,7 +147,8 @@ def _arcs(strokes: list[Stroke], row: dict[str, int]) -> tuple[Arc, ...]:
             side: max((k + 1 for a, b, k in used if a < high and low < b), default=0)
             for side, used in taken.items()
         }
-        side = level[True] < level[False] or (level[True] == level[False] and not stroke.dashed)
+        rightward = not stroke.dashed or low == high
+        side = level[True] < level[False] or (level[True] == level[False] and rightward)
         taken[side].append((low, max(high, low + 1), level[side]))
         arcs.append(Arc(stroke, side, level[side]))
     return tuple(arcs)

@@ -263,6 +263,9 @@ def _arc(arc: Arc, boxes: dict[str, Frame]) -> tuple[Stroke, str, Label]:
     end = x + _gap(arc.stroke) * (1 if arc.right else -1)
     values = " ".join(number(v) for v in (bend, y0, bend, y1, end, y1))
     path = f"M{number(x)} {number(y0)}C{values}"
+    if source == target:  # a loop, too small for a label on it
+        at, anchor = (x + 3, "start") if arc.right else (x - 3, "end")
+        return arc.stroke, path, Label(arc.stroke.label, at, y0 - 7, anchor, arc.stroke)
     t = _LABELLED_AT
     at = x + (bend - x) * 3 * (1 - t) * t, y0 + (y1 - y0) * (3 - 2 * t) * t * t
     return arc.stroke, path, Label(arc.stroke.label, *at, "middle", arc.stroke)

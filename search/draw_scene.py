@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from msc.ir.describe import ops_text, shape_text
 from msc.ir.network import Network, Population, Projection
 from msc.ir.neurons import Source
 from msc.ir.ops import Shape
 from msc.ir.shapes import infer_shapes
-from msc.search.describe import group_names, ops_text, shape_text
+from msc.search.describe import group_names
 from msc.search.lower import Lowered
 from msc.search.skeleton import Dale
 from msc.search.spaces import Blueprint, PlannedProjection

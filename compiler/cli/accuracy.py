@@ -53,10 +53,11 @@ class Accuracy:
         return float((scores.argmax(1) == self.labels).mean())
 
 
-def asked_for(options: Options, classes: int, static: bool) -> Accuracy | None:
+def asked_for(options: Options, classes: int, static: bool, owner: str) -> Accuracy | None:
     """Make what measures the accuracy on `calibrate` and `labels`; None where no labels are given.
 
-    Raises UsageError where the labels do not fit the inputs or the genome's classes.
+    `classes` are those of the `owner`, a genome, or a network, each of whose outputs is a class. Raises
+    UsageError where the labels do not fit the inputs or the classes.
     """
     if LABELS not in options:
         return None
@@ -73,7 +74,9 @@ def asked_for(options: Options, classes: int, static: bool) -> Accuracy | None:
     outside = sorted({int(label) for label in labels if not 0 <= label < classes})
     if outside:
         found = ", ".join(map(str, outside[:5])) + (", .." if len(outside) > 5 else "")
-        raise _wrong(f"hold {found}, the genome has classes 0 to {classes - 1}", "give labels of its classes")
+        raise _wrong(
+            f"hold {found}, the {owner} has classes 0 to {classes - 1}", "give labels of its classes"
+        )
     return Accuracy(inputs, labels, classes)
 
 

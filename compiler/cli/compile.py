@@ -1,18 +1,21 @@
-"""`msc compile`: a genome and its weights become a target's artefact and a report of how."""
+"""`msc compile`: a network and its weights become a target's artefact and a report of how."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msc.compiler.cli import output
 from msc.compiler.cli.parameters import (
+    EventsOption,
     FolderOption,
     ForceOption,
-    GenomeArgument,
     PrintAfterOption,
+    StepOption,
+    SubjectArgument,
     TargetOption,
     TargetOptionsOption,
     WeightsOption,
@@ -20,39 +23,42 @@ from msc.compiler.cli.parameters import (
 
 if TYPE_CHECKING:
     from msc.compiler.cli.accuracy import Accuracy
-    from msc.compiler.cli.inputs import Loaded
+    from msc.compiler.cli.subjects import Subject
+    from msc.compiler.contracts import Options
     from msc.ir.network import Model
 
-REPORT = "report.json"
-REPORTED_PACKAGES = ("numpy", "networkx", "nir", "h5py", "torch", "safetensors")
+REPORTED_PACKAGES = ("numpy", "networkx", "nir", "h5py", "onnx", "torch", "safetensors")
 
 
 def compile_command(
-    genome: GenomeArgument,
+    subject: SubjectArgument,
     target: TargetOption,
     weights: WeightsOption = None,
+    dt: StepOption = None,
+    events: EventsOption = False,
     option: TargetOptionsOption = None,
     out: FolderOption = None,
     force: ForceOption = False,
     print_after: PrintAfterOption = None,
 ) -> None:
-    """Compile a genome for a target."""
-    from msc.compiler.cli.accuracy import asked_for
-    from msc.compiler.cli.inputs import load
+    """Compile a network for a target."""
+    from msc.compiler.cli.artefacts import REPORT
+    from msc.compiler.cli.subjects import Reading, open_subject
     from msc.compiler.cli.targets import target_with_options
     from msc.compiler.driver import compile_model
     from msc.ir.files import write_folder_atomic
-    from msc.ir.neurons import InputKind
 
     chosen, options = target_with_options(target, option or [])
     printer = _printer(print_after)
-    folder = out if out is not None else f"{Path(genome).stem}-{target}"
+    folder = out if out is not None else f"{Path(os.path.abspath(subject)).stem}-{target}"
     refuse_occupied(folder, force)
-    loaded = load(genome, weights)
-    skeleton = loaded.genome.skeleton
-    accuracy = asked_for(options, skeleton.classes, skeleton.input is InputKind.STATIC)
-    artefact = compile_model(loaded.make_model, chosen, options, _shown_to(printer, accuracy))
-    report = {**artefact.report, **_facts(loaded)}
+    _refuse_itself(subject, folder)
+    opened = open_subject(subject, Reading(weights, dt, events))
+    _refuse_compiled(opened)
+    accuracy = _accuracy(opened, options)
+    shown = _shown_to(printer, accuracy)
+    artefact = compile_model(opened.make_model, chosen, options, shown, _labels(opened, target))
+    report = {**artefact.report, **opened.facts, "versions": versions()}
     if accuracy is not None:
         report["accuracy"] = accuracy.measure()
     files = {**artefact.files, REPORT: json.dumps(report, indent=2, sort_keys=True).encode() + b"\n"}
@@ -60,7 +66,7 @@ def compile_command(
     rows = [(str(Path(folder, name)), len(data)) for name, data in sorted(files.items())]
     output.answer(output.table(rows, ("file", "bytes")))
     if accuracy is not None:
-        output.answer(f"\n{_told(report['accuracy'])}")
+        output.answer(f"\n{_told(report['accuracy'], opened)}")
 
 
 def refuse_occupied(folder: str, force: bool) -> None:
@@ -88,14 +94,39 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _facts(loaded: Loaded) -> dict[str, Any]:
-    """Say what the driver does not know; a weights file by its name only, so that paths stay out."""
-    return {
-        "genome_hash": loaded.genome_hash,
-        "space": loaded.genome.space,
-        "weights": Path(loaded.weights_from).name,
-        "versions": versions(),
-    }
+def _refuse_itself(subject: str, folder: str) -> None:
+    """Refuse to write an artefact into the one it is made of."""
+    from msc.compiler.cli.failures import UsageError
+
+    if os.path.isdir(subject) and os.path.isdir(folder) and os.path.samefile(subject, folder):
+        raise UsageError.of(folder, "is what is compiled", "choose another folder with -o")
+
+
+def _refuse_compiled(subject: Subject) -> None:
+    from msc.compiler.cli.failures import UsageError
+
+    if subject.in_machine_time:
+        what = f"was compiled for {subject.made_for}, to integers in machine time, which no target takes"
+        raise UsageError.of(subject.path, what, "give what it was compiled from")
+
+
+def _labels(subject: Subject, target: str) -> dict[str, str]:
+    """Say in the artefact what it comes from; a NIR file written again stays the file that it was."""
+    labels = dict(subject.labels)
+    if "sha256" in subject.facts.get("source", ()) and target != "nir":
+        labels["nir"] = subject.facts["source"]["sha256"]
+    return labels
+
+
+def _accuracy(subject: Subject, options: Options) -> Accuracy | None:
+    from msc.compiler.cli.accuracy import asked_for
+    from msc.compiler.cli.kinds import Kind
+    from msc.ir.neurons import InputKind, Source
+
+    source = subject.network.source.neuron
+    assert isinstance(source, Source)
+    owner = "genome" if subject.kind is Kind.GENOME else "network"
+    return asked_for(options, subject.classes, source.kind is InputKind.STATIC, owner)
 
 
 def _shown_to(
@@ -112,9 +143,14 @@ def _shown_to(
     return show
 
 
-def _told(accuracy: Mapping[str, Any]) -> str:
+def _told(accuracy: Mapping[str, Any], subject: Subject) -> str:
+    from msc.compiler.cli.kinds import Kind
+
     before, after = f"{accuracy['float']:.2%}", f"{accuracy['quantised']:.2%}"
-    return f"accuracy on {accuracy['samples']} samples: {before} in floating point, {after} quantised"
+    about = f"accuracy on {accuracy['samples']} samples"
+    if subject.kind is not Kind.GENOME:
+        about += f", each of the {subject.classes} outputs a class"
+    return f"{about}: {before} in floating point, {after} quantised"
 
 
 def _printer(wanted: str | None) -> Callable[[str, Model], None] | None:

@@ -1,12 +1,10 @@
-"""From what a command is given to a model: the genome file, its lowering, and the weights it names."""
+"""From a genome file to a model, with the weights that a command names, and the input that is shown to it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msc.compiler.cli import output
@@ -24,10 +22,14 @@ GENERATED = ("random", "dyadic")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A genome, its hash, where its weights come from (a file's name or a spec), and how to get its model."""
+    """A genome, its hash and network, where its weights come from, and how to get its model.
+
+    `weights_from` is a file's name or a spec.
+    """
 
     genome: Genome
     genome_hash: str
+    network: Network
     weights_from: str
     make_model: Callable[[], Model]
 
@@ -42,16 +44,10 @@ class Loaded:
 
 def load_genome(path: str) -> Genome:
     """Read a genome file; refuses folders and other artefacts by name."""
+    from msc.compiler.cli.kinds import genome_only
     from msc.search import genome
 
-    if os.path.isdir(path):
-        raise UsageError.of(path, "is a folder", "give a genome file (JSON)")
-    if Path(path).suffix in (".nir", ".safetensors", ".npy", ".npz"):
-        raise UsageError.of(
-            path,
-            f"is a {Path(path).suffix} file",
-            "give a genome file (JSON); other kinds are not read here yet",
-        )
+    genome_only(path)
     return genome.load_genome(path)
 
 
@@ -74,9 +70,9 @@ def load(path: str, weights: str | None) -> Loaded:
         output.note(f"no --weights: using {weights}, untrained weights drawn from the genome's seed")
     spec = _spec(weights, genome.seed)
     if spec is None:
-        return Loaded(genome, identity, weights, partial(_read_weights, weights, network, identity))
+        return Loaded(genome, identity, network, weights, partial(_read_weights, weights, network, identity))
     kind, seed = spec
-    return Loaded(genome, identity, f"{kind}:{seed}", partial(_generate, kind, seed, network))
+    return Loaded(genome, identity, network, f"{kind}:{seed}", partial(_generate, kind, seed, network))
 
 
 def load_input(path: str, model: Model) -> NDArray[Any]:

@@ -25,10 +25,12 @@ class Input(StrEnum):
 GenomeArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="GENOME", help="A genome file (JSON).", show_default=False)
 ]
-RunnableArgument: TypeAlias = Annotated[
+SubjectArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="GENOME", help="A genome file (JSON), or a folder that target lava made.", show_default=False
+        metavar="GENOME|NIR|OUT",
+        help="A genome file (JSON), a NIR file, or a folder that msc compile made.",
+        show_default=False,
     ),
 ]
 WeightsOption: TypeAlias = Annotated[
@@ -36,21 +38,36 @@ WeightsOption: TypeAlias = Annotated[
     typer.Option(
         "--weights",
         metavar="W",
-        help="A safetensors file, random[:SEED] or dyadic[:SEED]; random with the genome's seed if left out.",
+        help="Of a genome: a file (safetensors), random[:SEED] or dyadic[:SEED]; random with the genome's "
+        "seed if left out.",
         show_default=False,
     ),
+]
+StepOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--dt",
+        metavar="SECONDS",
+        help="The time step of a NIR file; what the file says, or 1e-4, if left out.",
+        show_default=False,
+    ),
+]
+EventsOption: TypeAlias = Annotated[
+    bool, typer.Option("--events", help="Take a NIR file's input for events, 0 or 1, not for values.")
 ]
 _INPUT = typer.Option(
     "--input",
     metavar="X.npy",
-    help="Input data: [B,C,H,W] for a static genome, [T,B,C,H,W] for events.",
+    help="Input data: [B,..] for a static source, [T,B,..] for events and values, as msc show says.",
     show_default=False,
 )
 NeededInputOption: TypeAlias = Annotated[str, _INPUT]
 InputOption: TypeAlias = Annotated[str | None, _INPUT]
 OnOption: TypeAlias = Annotated[
     str,
-    typer.Option("--on", metavar="NAME", help="The simulator: reference, pytorch, loihi, lava, norse, .."),
+    typer.Option(
+        "--on", metavar="NAME", help="The simulator: reference, pytorch, module, onnx, loihi, lava, norse, .."
+    ),
 ]
 ForceOption: TypeAlias = Annotated[
     bool, typer.Option("--force", help="Write into a folder that is not empty.")
@@ -58,7 +75,7 @@ ForceOption: TypeAlias = Annotated[
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 TargetOption: TypeAlias = Annotated[
-    str, typer.Option("--target", metavar="NAME", help="What to compile for: lava, nir or pytorch.")
+    str, typer.Option("--target", metavar="NAME", help="What to compile for: lava, nir, onnx or pytorch.")
 ]
 TargetOptionsOption: TypeAlias = Annotated[
     list[str] | None,
@@ -81,7 +98,7 @@ LavaOptionsOption: TypeAlias = Annotated[
 FolderOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "-o", "--output", metavar="OUT", help="The folder to write (./GENOME-TARGET).", show_default=False
+        "-o", "--output", metavar="OUT", help="The folder to write (./NAME-TARGET).", show_default=False
     ),
 ]
 FileOption: TypeAlias = Annotated[

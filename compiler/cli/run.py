@@ -3,47 +3,54 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msc.compiler.cli import output
 from msc.compiler.cli.parameters import (
+    EventsOption,
     FileOption,
     LavaOptionsOption,
     NeededInputOption,
     OnOption,
-    RunnableArgument,
+    StepOption,
+    SubjectArgument,
     WeightsOption,
 )
 from msc.compiler.cli.simulators import REFERENCE, choose, options_for, require_installed
 
 if TYPE_CHECKING:
+    from msc.compiler.cli.subjects import Subject
     from msc.compiler.contracts import Options
     from msc.ir.network import Network
     from msc.ir.simulate import Trace
 
 
 def run(
-    genome: RunnableArgument,
+    subject: SubjectArgument,
     input_path: NeededInputOption,
     weights: WeightsOption = None,
+    dt: StepOption = None,
+    events: EventsOption = False,
     on: OnOption = REFERENCE,
     option: LavaOptionsOption = None,
     path: FileOption = None,
 ) -> None:
-    """Run a genome's network, or a bundle's, on an input."""
-    from msc.compiler.cli.bundles import is_folder
+    """Run a network on an input."""
+    from msc.compiler.cli.subjects import Reading, open_subject, tell_rewritten
     from msc.ir.files import write_atomic
     from msc.ir.graph import update_order
 
-    destination = output.destination(path, f"{Path(genome).absolute().stem}-spikes.npz")
-    if is_folder(genome):
-        trace, network = _run_bundle(genome, input_path, on, {"--weights": weights, "--option": option})
+    destination = output.destination(path, f"{Path(os.path.abspath(subject)).stem}-spikes.npz")
+    if on != REFERENCE:
+        require_installed([on])
+    opened = open_subject(subject, Reading(weights, dt, events, option))
+    if opened.in_machine_time:
+        trace, network = _run_bundle(opened, input_path, on)
     else:
-        if on != REFERENCE:
-            require_installed([on])
-        options = options_for([on], option or [])
-        trace, network = _run_genome(genome, weights, input_path, on, options)
+        tell_rewritten(opened, [on])
+        trace, network = _run_model(opened, input_path, on, options_for([on], option or []))
     write_atomic(destination, spikes_npz(trace, network))
     rows = [
         (name, "x".join(map(str, values.shape[2:])), round(float(values.mean()), 4))
@@ -74,12 +81,10 @@ def spikes_npz(trace: Trace, network: Network) -> bytes:
     return stream.getvalue()
 
 
-def _run_genome(
-    path: str, weights: str | None, input_path: str, on: str, options: Options
-) -> tuple[Trace, Network]:
-    from msc.compiler.cli.inputs import load, load_input, timesteps_of
+def _run_model(subject: Subject, input_path: str, on: str, options: Options) -> tuple[Trace, Network]:
+    from msc.compiler.cli.inputs import load_input, timesteps_of
 
-    model = load(path, weights).model()
+    model = subject.model()
     inputs = load_input(input_path, model)
     if on == REFERENCE:
         from msc.ir.simulate import simulate
@@ -87,14 +92,15 @@ def _run_genome(
         return simulate(model, inputs, timesteps_of(model)), model.network
     from msc.backends.verification import run_on
 
-    return run_on(model, inputs, timesteps_of(model), on, options=options), model.network
+    steps = timesteps_of(model)
+    return run_on(model, inputs, steps, on, options=options, given=subject.given), model.network
 
 
-def _run_bundle(path: str, input_path: str, on: str, unfit: dict[str, object]) -> tuple[Trace, Network]:
+def _run_bundle(subject: Subject, input_path: str, on: str) -> tuple[Trace, Network]:
     from msc.backends.lava.checking import run_bundle
-    from msc.compiler.cli.bundles import TARGET, load_bundle
+    from msc.compiler.cli.artefacts import MACHINE_TARGET
     from msc.compiler.cli.inputs import load_input
 
-    choose(TARGET, on)
-    machine = load_bundle(path, unfit)
+    choose(MACHINE_TARGET, on)
+    machine = subject.model()
     return run_bundle(machine, load_input(input_path, machine), on), machine.network

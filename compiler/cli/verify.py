@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from msc.compiler.cli import output
 from msc.compiler.cli.parameters import (
+    EventsOption,
     InputOption,
     JsonOption,
     LavaOptionsOption,
-    RunnableArgument,
+    StepOption,
+    SubjectArgument,
     WeightsOption,
 )
 from msc.compiler.cli.simulators import ALL, choose, options_for
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from msc.backends.verification import Result, Verification
+    from msc.compiler.cli.subjects import Subject
+    from msc.compiler.contracts import Options
     from msc.ir.network import Model
 
 CHECK_FAILED = 1
@@ -29,22 +33,35 @@ DRAWN_STEPS = 8
 
 
 def verify(
-    genome: RunnableArgument,
+    subject: SubjectArgument,
     weights: WeightsOption = None,
-    target: Annotated[str, typer.Option("--target", metavar="NAME", help="Artefacts to check.")] = ALL,
+    dt: StepOption = None,
+    events: EventsOption = False,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="Artefacts to check: NAME or all (all; of a folder its own, unless --on is given).",
+            show_default=False,
+        ),
+    ] = None,
     on: Annotated[str, typer.Option("--on", metavar="NAMES", help="Simulators, separated by commas.")] = ALL,
     option: LavaOptionsOption = None,
     input_path: InputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare artefacts with the reference, spike by spike."""
-    from msc.compiler.cli.bundles import is_folder
+    from msc.compiler.cli.subjects import Reading, open_subject, tell_rewritten
 
-    names = choose(target, on)
-    if is_folder(genome):
-        found = _verify_bundle(genome, target, on, input_path, {"--weights": weights, "--option": option})
+    choose(target or ALL, on)  # names that do not exist are told before anything is read
+    opened = open_subject(subject, Reading(weights, dt, events, option))
+    if opened.in_machine_time:
+        found = _verify_bundle(opened, target, on, input_path)
     else:
-        found = _verify_genome(genome, weights, names, option or [], input_path)
+        names = choose(_target_of(opened, target, on), on)
+        tell_rewritten(opened, names)
+        found = _verify_model(opened, names, options_for(names, option or []), input_path)
     if as_json:
         output.answer_json(found.to_json())
     else:
@@ -53,46 +70,63 @@ def verify(
         raise typer.Exit(CHECK_FAILED)
 
 
-def _verify_genome(
-    path: str, weights: str | None, names: Sequence[str], option: list[str], input_path: str | None
+def _target_of(subject: Subject, target: str | None, on: str) -> str:
+    """Choose what is checked where nobody says: of a folder, what simulators make of its own files."""
+    if target is not None:
+        return target
+    return subject.made_for if subject.made_for is not None and on == ALL else ALL
+
+
+def _verify_model(
+    subject: Subject, names: Sequence[str], options: Options, input_path: str | None
 ) -> Verification:
     from msc.backends.verification import verify_on
-    from msc.compiler.cli.inputs import load, load_input, timesteps_of
+    from msc.compiler.cli.inputs import timesteps_of
 
-    options = options_for(names, option)
-    loaded = load(path, weights)
-    model = loaded.model()
-    if input_path is None:
-        output.note(
-            f"no --input: drawing {DRAWN_SAMPLES} samples with seed {loaded.genome.seed}, the genome's"
-        )
-        inputs = _drawn(model, loaded.genome.seed)
-    else:
-        inputs = load_input(input_path, model)
+    model = subject.model()
+    inputs = _input(model, input_path, subject)
     with output.progress("verify") as progress:
-        return verify_on(model, inputs, timesteps_of(model), names, progress=progress, options=options)
+        return verify_on(
+            model,
+            inputs,
+            timesteps_of(model),
+            names,
+            progress=progress,
+            options=options,
+            given=subject.given,
+        )
 
 
-def _verify_bundle(
-    path: str, target: str, on: str, input_path: str | None, unfit: Mapping[str, object]
-) -> Verification:
+def _verify_bundle(subject: Subject, target: str | None, on: str, input_path: str | None) -> Verification:
     """Compare with the reference of the bundle's own network, in machine time, membranes too."""
     from msc.backends.lava.checking import verify_bundle
-    from msc.compiler.cli.bundles import TARGET, load_bundle
+    from msc.compiler.cli.artefacts import MACHINE_TARGET
     from msc.compiler.cli.failures import UsageError
-    from msc.compiler.cli.inputs import load_input
 
-    if target not in (ALL, TARGET):
-        raise UsageError.of(f"--target {target}", f"{path} was made for {TARGET}", "leave it out")
-    names = choose(TARGET, on)
-    machine = load_bundle(path, unfit)
-    if input_path is None:
-        output.note(f"no --input: drawing {DRAWN_SAMPLES} samples with seed 0")
-        inputs = _drawn(machine, 0)
-    else:
-        inputs = load_input(input_path, machine)
+    if target not in (None, ALL, MACHINE_TARGET):
+        what = f"{subject.path} was made for {MACHINE_TARGET}"
+        raise UsageError.of(f"--target {target}", what, "leave it out")
+    names = choose(MACHINE_TARGET, on)
+    machine = subject.model()
+    inputs = _input(machine, input_path, subject)
     with output.progress("verify") as progress:
         return verify_bundle(machine, inputs, names, progress)
+
+
+def _input(model: Model, path: str | None, subject: Subject) -> NDArray[Any]:
+    """Read the input, or draw it: the source and a seed decide what is shown."""
+    from msc.compiler.cli.inputs import load_input
+    from msc.compiler.cli.kinds import Kind
+    from msc.compiler.initialise import draw_input
+    from msc.ir.neurons import Source
+
+    if path is not None:
+        return load_input(path, model)
+    whose = ", the genome's" if subject.kind is Kind.GENOME else ""
+    output.note(f"no --input: drawing {DRAWN_SAMPLES} samples with seed {subject.seed}{whose}")
+    source = model.network.source.neuron
+    assert isinstance(source, Source)
+    return draw_input(source, subject.seed, DRAWN_SAMPLES, model.network.timesteps or DRAWN_STEPS)
 
 
 def _passed(found: Verification, asked_for: bool) -> bool:
@@ -123,13 +157,3 @@ def _explanation(result: Result) -> str:
     if result.difference is not None:
         return str(result.difference)
     return result.reason or ""
-
-
-def _drawn(model: Model, seed: int) -> NDArray[Any]:
-    """Draw the input that is shown where none is given: the source and a seed decide it."""
-    from msc.compiler.initialise import draw_input
-    from msc.ir.neurons import Source
-
-    source = model.network.source.neuron
-    assert isinstance(source, Source)
-    return draw_input(source, seed, DRAWN_SAMPLES, model.network.timesteps or DRAWN_STEPS)

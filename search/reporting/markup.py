@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
-from msc.search.describe import short_number
+from msc.ir.describe import short_number
 
 
 def text(value: object) -> str:

@@ -7,10 +7,20 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 MSC = (sys.executable, "-c", "from msc.compiler.cli import main; main()")
 LIMIT_SECONDS = 300
+
+
+class Call(Protocol):
+    """Runs a command in this process, in a test's own folder unless another is named."""
+
+    def __call__(
+        self, *arguments: str | Path, folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `msc` with these arguments."""
+        ...
 
 
 def environment(**changes: str) -> dict[str, str]:

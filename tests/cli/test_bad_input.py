@@ -141,14 +141,14 @@ def test_a_disconnected_genome_is_shown_but_not_compiled(genome: Path, tmp_path:
     ("name", "text"),
     [
         ("missing.json", "missing.json: cannot read the genome"),
-        (".", ".: is a folder"),
-        ("network.nir", "is a .nir file; give a genome file"),
+        (".", ".: is a folder without an artefact ("),
+        ("empty.nir", "empty.nir: is empty; give a NIR file"),
         ("", "''"),
     ],
 )
 @pytest.mark.parametrize("command", ["show", "verify"])
 def test_paths_that_are_no_genome(tmp_path: Path, command: str, name: str, text: str) -> None:
-    (tmp_path / "network.nir").write_bytes(b"")
+    (tmp_path / "empty.nir").write_bytes(b"")
     refused(msc(command, name, folder=tmp_path), text)
 
 
@@ -228,7 +228,7 @@ def test_inputs_that_do_not_fit(genome: Path, tmp_path: Path, name: str, command
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("compile", "--target", "loihi9"), "target loihi9: unknown; use one of: lava, nir, pytorch"),
+        (("compile", "--target", "loihi9"), "target loihi9: unknown; use one of: lava, nir, onnx, pytorch"),
         (("compile", "--target", "nir", "--option", "profile=r7"), "unknown value 'r7'; use one of: rt, r1"),
         (("compile", "--target", "nir", "--option", "speed"), "is not of the form key=value"),
         (("compile", "--target", "nir", "--option", "speed=1"), "has no such option; use one of: profile"),

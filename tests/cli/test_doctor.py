@@ -155,6 +155,22 @@ def test_a_command_without_its_package_says_what_is_missing(genome: Path, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def test_artefacts_are_read_without_the_packages_of_others(genome: Path, tmp_path: Path) -> None:
+    """Whose folder it is, is asked of every target: none may import its package for that."""
+    assert msc("compile", genome, "--target", "pytorch", "-o", "out", folder=tmp_path).returncode == 0
+    result = msc_without("nir", "h5py", "onnx", arguments=["show", "out"], folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("pytorch artefact out\n")
+
+
+def test_an_artefact_without_its_package_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "network.onnx").write_bytes(b"")
+    result = msc_without("onnx", arguments=["show", "out"], folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == "onnx: not installed; python -m pip install 'msc-snn[onnx]'\n"
+
+
 def test_a_simulator_that_is_missing_is_refused_by_name(genome: Path, tmp_path: Path) -> None:
     result = msc_without("norse", arguments=["verify", str(genome), "--on", "norse"], folder=tmp_path)
     assert result.returncode == 2
@@ -163,7 +179,7 @@ def test_a_simulator_that_is_missing_is_refused_by_name(genome: Path, tmp_path: 
 
 
 def test_without_simulators_ours_are_verified(genome: Path, tmp_path: Path) -> None:
-    names = ("norse", "nirtorch", "snntorch", "spikingjelly")
+    names = ("norse", "nirtorch", "snntorch", "spikingjelly", "onnx")
     arguments = ["verify", str(genome), "--weights", "dyadic"]
     lavaless = {"MSC_CACHE": str(tmp_path), "LAVA_PYTHON": ""}
     result = msc_without(*names, arguments=arguments, folder=tmp_path, **lavaless)
@@ -171,5 +187,5 @@ def test_without_simulators_ours_are_verified(genome: Path, tmp_path: Path) -> N
     verdicts = dict(
         line.split()[:2] for line in result.stdout.split("\n\n")[0].splitlines() if line[0] != " "
     )
-    ours = {"simulator": "verdict", "pytorch": "equal", "loihi": "equal"}
+    ours = {"simulator": "verdict", "pytorch": "equal", "module": "equal", "loihi": "equal"}
     assert verdicts == {**ours, **dict.fromkeys((*names, "lava"), "cannot")}

@@ -22,15 +22,6 @@ from tests.requires import require_lava
 FRAMES = np.random.default_rng(1).random((6, 1, 8, 8), np.float32)
 
 
-@pytest.fixture(scope="session")
-def bundle(genome: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small genome compiled for lava."""
-    folder = tmp_path_factory.mktemp("bundle")
-    result = msc("compile", genome, "--target", "lava", "-o", "out", folder=folder)
-    assert result.returncode == 0, result.stderr
-    return folder / "out"
-
-
 @pytest.fixture(autouse=True)
 def frames(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", FRAMES)
@@ -78,9 +69,9 @@ EDITS: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights": (lambda b: append(b / "weights.npz"), "weights.npz: was changed after msc wrote it; "),
     "network": (lambda b: append(b / "network.json"), "network.json: was changed after msc wrote it; "),
     "script": (lambda b: append(b / "run_lava.py"), "run_lava.py: was changed after msc wrote it; "),
-    "no weights": (lambda b: (b / "weights.npz").unlink(), "weights.npz: cannot read the bundle ("),
-    "no sums": (lambda b: (b / "SHA256SUMS").unlink(), "SHA256SUMS: cannot read the bundle ("),
-    "nothing": (lambda b: [path.unlink() for path in b.iterdir()], "is a folder without a Lava bundle; "),
+    "no weights": (lambda b: (b / "weights.npz").unlink(), "weights.npz: is missing, target lava makes"),
+    "no sums": (lambda b: (b / "SHA256SUMS").unlink(), "SHA256SUMS: is missing, target lava makes it"),
+    "nothing": (lambda b: [path.unlink() for path in b.iterdir()], "is a folder without an artefact ("),
 }  # fmt: skip
 
 

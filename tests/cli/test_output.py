@@ -96,7 +96,7 @@ def test_closed_streams_are_no_error(tmp_path: Path) -> None:
     [
         (["compile", "g.json"], "Missing option '--target'"),
         (["nothing"], "No such command 'nothing'"),
-        (["show"], "Missing argument 'GENOME'"),
+        (["show"], "Missing argument 'GENOME|NIR|OUT'"),
         (["new", "--seed", "-1"], "Invalid value for '--seed'"),
         (["new", "--space", "other"], "Invalid value for '--space'"),
     ],

@@ -130,14 +130,13 @@ def test_a_disconnected_genome_names_the_cut(genome: Path, call: Caller) -> None
     ("path", "line"),
     [
         (".", ".: is a folder; give a genome file (JSON)"),
-        (
-            "w.safetensors",
-            "w.safetensors: is a .safetensors file; "
-            "give a genome file (JSON); other kinds are not read here yet",
-        ),
+        ("w.safetensors", "w.safetensors: is a weights file; give a genome file (JSON)"),
+        ("n.nir", "n.nir: is a NIR file; give a genome file (JSON)"),
     ],
 )
 def test_what_is_no_genome(call: Caller, path: str, line: str) -> None:
+    for name in ("w.safetensors", "n.nir"):
+        Path(name).write_bytes(b"")
     assert refused(call, path, *ON_DIGITS, "-o", "run") == [line]
 
 

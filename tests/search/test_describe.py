@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from msc.ir.describe import ops_text, short_number
 from msc.ir.graph import cyclic_projections
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Scale, SumPool2d
 from msc.ir.shapes import neuron_count, population_shapes, weight_shapes
 from msc.search.canonical import canonical, genome_hash
-from msc.search.describe import describe, ops_text, short_number
+from msc.search.describe import describe
 from msc.search.genome import Genome
 from msc.search.lower import lower
 from tests.search.sample_genomes import CUT_CELL, CUT_LAYERS, LOOPED_CELL, PART_DEAD, layered, random_genomes

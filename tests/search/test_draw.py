@@ -110,13 +110,13 @@ def test_no_stroke_runs_through_a_box(genome: Genome) -> None:
     placed = plan(columns(shown), shown.strokes, 50.0)
     assert len(placed.paths) == len(shown.strokes)
     for stroke, path in placed.paths:
-        for x, y in _points(path):
+        for x, y in points(path):
             for key, box in placed.boxes.items():
                 inside = box.x + 1 < x < box.right - 1 and box.y + 1 < y < box.bottom - 1
                 assert not inside, f"{stroke.name} runs through {key}"
 
 
-def _points(path: str) -> list[tuple[float, float]]:
+def points(path: str) -> list[tuple[float, float]]:
     """Sample a path of M, L, V, Q and C commands."""
     points: list[tuple[float, float]] = []
     for command, values in re.findall(r"([MLVQC])([^MLVQC]*)", path):

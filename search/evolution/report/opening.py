@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import fmean, stdev
 from typing import Any
 
-from msc.search.describe import shape_text, short_number
+from msc.ir.describe import shape_text, short_number
 from msc.search.evolution.history import StoredEvaluation
 from msc.search.evolution.report.study import Goal, Study, mean_rate
 from msc.search.reporting.markup import (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import prod
 from statistics import fmean
 
+from msc.ir.describe import shape_text
 from msc.ir.graph import update_order
 from msc.ir.shapes import population_shapes
-from msc.search.describe import shape_text
 from msc.search.evolution.history import StoredEvaluation
 from msc.search.evolution.report.study import Study
 from msc.search.reporting.drawing import network_figure, population_name

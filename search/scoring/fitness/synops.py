@@ -8,8 +8,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from msc.ir.counts import fan_out
 from msc.ir.network import Network
-from msc.search.counts import fan_out
 from msc.search.scoring.fitness import Better, Evidence, Fitness
 from msc.search.scoring.responses import Response
 

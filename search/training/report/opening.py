@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msc.search.describe import short_number
+from msc.ir.describe import short_number
 from msc.search.reporting.markup import (
     accurate,
     code,

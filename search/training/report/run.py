@@ -9,10 +9,11 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+from msc.ir.describe import INHIBITORY
 from msc.ir.errors import Problem, raise_all
 from msc.ir.graph import update_order
 from msc.search.canonical import genome_hash
-from msc.search.describe import INHIBITORY, INPUT, describe
+from msc.search.describe import INPUT, describe
 from msc.search.genome import Genome, load_genome
 from msc.search.lower import require_connected
 from msc.search.training.finetuning import finetuning_names

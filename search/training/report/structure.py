@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msc.search.describe import EXCITATORY, INHIBITORY, short_number
+from msc.ir.describe import EXCITATORY, INHIBITORY, short_number
 from msc.search.reporting.drawing import network_figure
 from msc.search.reporting.markup import code, facts, listed, number, plural, section, short_hash, text
 from msc.search.training.report.run import Run

@@ -11,10 +11,10 @@ from msc.compiler.placement import least_cores, load_profile, place
 from msc.compiler.placement.connections import on_host
 from msc.compiler.placement.structure import BEFORE_QUANTISING, machine_structure
 from msc.compiler.timing import start_of
+from msc.ir.counts import count
 from msc.ir.network import Network
 from msc.ir.ops import Op, Quantise
 from msc.ir.shapes import population_shapes
-from msc.search.counts import count
 from msc.search.generate import new_genome
 from msc.search.lower import require_connected
 from msc.search.skeleton import Recurrence

@@ -7,20 +7,20 @@ from math import prod
 import numpy as np
 import pytest
 
+from msc.ir.counts import count, fan_out
 from msc.ir.linear import apply_ops
 from msc.ir.network import Projection
 from msc.ir.neurons import LI, LIF, InputKind, Source
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Shape, SumPool2d, weight_shape
 from msc.ir.shapes import population_shapes, projection_shapes
-from msc.search.counts import count, fan_out
 from msc.search.scoring.fitness.params import params
 from msc.search.scoring.fitness.rate import rate
 from msc.search.scoring.fitness.synops import synops
+from tests.ir.test_counts import CHAINS
 from tests.networks import NORMED, STRUCTURES, conv, edge, net
 from tests.search.genomes import network_of
 from tests.search.sample_genomes import random_genomes
 from tests.search.scoring.fitness.spikes import BY_HAND, Spikes, evidence
-from tests.search.test_counts import CHAINS
 
 
 def reached(ops: tuple[Op, ...], source: Shape) -> np.ndarray:

@@ -8,11 +8,11 @@ from math import prod
 import numpy as np
 import pytest
 
+from msc.ir.counts import count
 from msc.ir.linear import apply_ops
 from msc.ir.network import Projection
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Scale, Shape, SumPool2d, weight_shape
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Op, Scale, Shape, SumPool2d, weight_shape
 from msc.ir.shapes import projection_shapes
-from msc.search.counts import count
 
 CHAINS: list[tuple[Shape, tuple[Op, ...]]] = [
     ((2, 5, 4), ()),
@@ -29,6 +29,12 @@ CHAINS: list[tuple[Shape, tuple[Op, ...]]] = [
     ((6,), (Linear(4),)),
     ((6,), (Linear(4), Linear(3))),
     ((2, 2, 2), (Flatten(),)),
+    ((4, 9), (Conv1d(6, 5, 2, 2, 1, 2), Conv1d(4, 3, 1, 2, 2))),
+    ((3, 8), (Conv1d(2, 3, 3), Flatten(), Linear(4))),
+    (
+        (6, 4, 4),
+        (Conv2d(6, (3, 3), (2, 2), (1, 1), (1, 1), 6), Conv2d(4, (1, 1), groups=2), Flatten(), Linear(3)),
+    ),
 ]
 
 
@@ -57,6 +63,9 @@ def test_macs_are_counted_one_by_one(source: Shape, ops: tuple[Op, ...]) -> None
             case Conv2d():
                 inputs = [c for c in range(read[0]) if c * op.groups // read[0] == 0]  # those of one group
                 one_by_one += sum(1 for _ in product(*map(range, made), *map(range, op.kernel), inputs))
+            case Conv1d():
+                inputs = [c for c in range(read[0]) if c * op.groups // read[0] == 0]
+                one_by_one += sum(1 for _ in product(*map(range, made), range(op.kernel), inputs))
             case AvgPool2d() | SumPool2d():
                 one_by_one += sum(1 for _ in product(*map(range, made), *map(range, op.kernel)))
             case Linear():
@@ -70,3 +79,11 @@ def test_counts_worked_by_hand() -> None:
     """A 3x3 convolution on a 2x2 map: each output sees the whole map, five of its nine taps are outside."""
     counts = count(Projection("p", "a", "b", (Conv2d(2, (3, 3), (1, 1), (1, 1)),)), (1, 2, 2))
     assert (counts.weights, counts.macs, counts.synapses) == (18, 72, 32)
+
+
+def test_a_long_line_is_counted_without_a_matrix() -> None:
+    """A hundred thousand samples: pairs of positions would take 10 GB."""
+    projection = Projection("p", "a", "b", (Conv1d(2, 3, padding=1), Conv1d(2, 5, padding=2, groups=2)))
+    counts = count(projection, (1, 100_000))
+    assert counts.synapses == 2 * (7 * 100_000 - 2 * (1 + 2 + 3))
+    assert counts.macs == 2 * 3 * 100_000 + 2 * 5 * 100_000
