@@ -15,7 +15,9 @@ from msc.ir.network import Network
 from msc.ir.neurons import LI, InputKind, Source
 from msc.ir.simulate import input_frames
 
-_REQUIREMENTS = Requirements(("torch",), 'python -m pip install "torch>=2.9,<2.14"')
+_REQUIREMENTS = Requirements(
+    ("torch", "safetensors"), 'python -m pip install "torch>=2.9,<2.14" "safetensors>=0.4.3"'
+)
 
 
 @dataclass

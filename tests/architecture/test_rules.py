@@ -165,6 +165,7 @@ def test_what_is_declared_is_imported() -> None:
         for name, _, _ in module.imports()
         for n in providers.get(name.split(".")[0], [name.split(".")[0]])
     }
+    imported.add("safetensors")  # by the network.py that target pytorch writes
     assert not declared - imported
 
 
