@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,13 +32,13 @@ class Cell(nn.Module):
         super().__init__()
         self.kind = type(node).__name__
         if self.kind == "IF":  # r dt in float64, rounded once
-            self.register_buffer("gain", torch.from_numpy(node.r.astype("float64") * DT_S))
+            self.register_buffer("gain", torch.from_numpy(np.asarray(node.r, np.float64) * DT_S))
         for name in ("r", "v_leak", "v_threshold", "v_reset", "w_in"):
             if hasattr(node, name):
-                self.register_buffer(name, torch.from_numpy(getattr(node, name)))
+                self.register_buffer(name, torch.from_numpy(np.array(getattr(node, name))))
         for name in ("tau", "tau_mem", "tau_syn"):
             if hasattr(node, name):  # in steps, rounded to float32 only after the division
-                self.register_buffer(name, torch.from_numpy(getattr(node, name) / DT_S))
+                self.register_buffer(name, torch.from_numpy(np.asarray(getattr(node, name)) / DT_S))
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Advance by one step; the state is (v, i)."""

@@ -14,10 +14,12 @@ import networkx as nx
 
 from msc.backends.nir.kernels import zero_conv
 from msc.ir.errors import Problem
-from msc.ir.graph import cyclic_projections, digraph, undelayed
+from msc.ir.graph import cyclic_projections, digraph, undelayed, update_order
 from msc.ir.network import Network, Projection
-from msc.ir.ops import Flatten, Linear, Op, Shape
+from msc.ir.ops import Conv1d, Flatten, Linear, Op, Shape
 from msc.ir.shapes import population_shapes
+
+CLOSING, ANCHOR = "#closing", "#anchor"  # what the names of the added projections end in
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def close(network: Network) -> Closed:
 def _closing(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projection], list[Problem]]:
     added: list[Projection] = []
     problems: list[Problem] = []
-    for projection in network.projections:
+    for projection in _in_file_order(network):
         where = f"projection {projection.name}"
         if projection.delay > 1:
             problems.append(
@@ -84,9 +86,15 @@ def _closing(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projectio
                 )
             )
         else:
-            name = f"{projection.target}>{projection.source}#closing"
+            name = f"{projection.target}>{projection.source}{CLOSING}"
             added.append(Projection(name, projection.target, projection.source, ops, delay=1))
     return added, problems
+
+
+def _in_file_order(network: Network) -> list[Projection]:
+    """Order projections as their nodes in the file, so that what is read back is closed the same way."""
+    place = {name: i for i, name in enumerate(update_order(network))}
+    return sorted(network.projections, key=lambda p: max(place[p.source], place[p.target]))
 
 
 def _anchors(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projection], list[Problem]]:
@@ -99,7 +107,7 @@ def _anchors(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projectio
         p.name for p in network.populations if p.name not in behind
     ]  # an edge from here closes no cycle
     for name in waiting:
-        earlier = [network.source.name] if len(shapes[name]) == 3 else _vectors_first(before, shapes)
+        earlier = [network.source.name] if len(shapes[name]) > 1 else _vectors_first(before, shapes)
         found = next(
             ((n, ops) for n in earlier if (ops := zero_ops(shapes[n], shapes[name])) is not None), None
         )
@@ -113,7 +121,7 @@ def _anchors(network: Network, shapes: dict[str, Shape]) -> tuple[list[Projectio
             )
             continue
         origin, ops = found
-        added.append(Projection(f"{origin}>{name}#anchor", origin, name, ops))
+        added.append(Projection(f"{origin}>{name}{ANCHOR}", origin, name, ops))
     return added, problems
 
 
@@ -131,6 +139,9 @@ def zero_ops(source: Shape, target: Shape) -> tuple[Op, ...] | None:
     match len(source), len(target):
         case 3, 3:
             return (zero_conv(source, target),)
+        case 2, 2:
+            (stride, _), (padding, _) = (conv := zero_conv((*source, 1), (*target, 1))).stride, conv.padding
+            return (Conv1d(target[0], 1, stride, padding),)
         case 1, 1:
             return (Linear(target[0]),)
         case _, 1:

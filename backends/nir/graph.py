@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from msc.backends.nir.closing import close
 from msc.backends.nir.neurons import DT_S, current_factor, neuron_node
 from msc.backends.nir.nodes import Graph, Node, end_node
 from msc.backends.nir.synapses import InexpressibleError, carries_bias, synapse_nodes
+from msc.compiler.contracts import NO_LABELS, Labels
 from msc.ir.errors import Problem
 from msc.ir.graph import update_order
 from msc.ir.network import Array, Model, Network, Population, Projection, Weights
@@ -36,7 +38,7 @@ class _Builder:
         return name
 
 
-def build(model: Model, profile: str) -> tuple[Graph, tuple[Problem, ...]]:
+def build(model: Model, profile: str, labels: Labels = NO_LABELS) -> tuple[Graph, tuple[Problem, ...]]:
     """Lower a model without norms to a NIR graph; also returns everything that NIR cannot express.
 
     Order of names: per population in update order, its undelayed synapses, then itself, then the delayed
@@ -61,8 +63,17 @@ def build(model: Model, profile: str) -> tuple[Graph, tuple[Problem, ...]]:
                 _add_delayed(builder, model, projection, shapes, profile)
     builder.nodes["output"] = end_node("Output", shapes[model.network.output], {})
     builder.edges.append((builder.populations[model.network.output], "output"))
-    metadata: dict[str, str | float] = {"dt": DT_S, "profile": profile}
-    return Graph(builder.nodes, tuple(builder.edges), metadata), tuple(builder.problems)
+    return Graph(builder.nodes, tuple(builder.edges), _metadata(model.network, profile, labels)), tuple(
+        builder.problems
+    )
+
+
+def _metadata(network: Network, profile: str, labels: Labels) -> dict[str, Any]:
+    """Say of the file what NIR has no words for, for readers who know to look here."""
+    told: dict[str, Any] = {"dt": DT_S, "profile": profile}
+    if network.timesteps is not None:
+        told["timesteps"] = network.timesteps
+    return {**told, "labels": dict(labels)} if labels else told
 
 
 def _zeros(network: Network, added: frozenset[str], shapes: dict[str, Shape]) -> dict[str, Array]:
@@ -77,25 +88,32 @@ def _add_population(
 ) -> None:
     """Add a population after its undelayed synapses, one of which carries its bias."""
     factor = current_factor(population.neuron, profile)
-    incoming = [p for p in model.network.into(population.name) if not p.delay]
-    carrier = next((p for p in incoming if carries_bias(p)), incoming[0] if incoming else None)
     bias = _bias(model.weights, population, factor)
-    feeders: list[str] = []
+    chains: dict[str, tuple[Node, ...]] = {}
+    raw: set[str] = set()  # where an edge without nodes comes from: a second one needs a node
+    incoming = [p for p in model.network.into(population.name) if not p.delay]
+
+    def lower(projection: Projection, bias: Array | None) -> tuple[Node, ...]:
+        shape, explicit = shapes[projection.source], projection.source in raw
+        return synapse_nodes(projection, shape, model.weights, factor=factor, bias=bias, explicit=explicit)
+
     for projection in incoming:
-        raw_edge_taken = builder.populations.get(projection.source) in feeders
         try:
-            chain = synapse_nodes(
-                projection,
-                shapes[projection.source],
-                model.weights,
-                factor=factor,
-                bias=bias if projection is carrier else None,
-                explicit=raw_edge_taken,
-            )
+            chains[projection.name] = lower(projection, None)
         except InexpressibleError as error:
             builder.problems.append(error.problem)
             continue
-        feeders.append(_add_chain(builder, projection, chain))
+        if not chains[projection.name]:
+            raw.add(projection.source)
+    carried = [p for p in incoming if p.name in chains]
+    carrier = next((p for p in carried if carries_bias(chains[p.name])), carried[0] if carried else None)
+    if carrier is not None and bias is not None:
+        raw.discard(carrier.source)
+        try:
+            chains[carrier.name] = lower(carrier, bias)
+        except InexpressibleError as error:
+            builder.problems.append(error.problem)
+    feeders = [_add_chain(builder, p, chains[p.name]) for p in carried]
     name = builder.add(neuron_node(population, shapes[population.name], profile), population.name)
     builder.populations[population.name] = name
     builder.edges += [(feeder, name) for feeder in feeders]

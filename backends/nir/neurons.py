@@ -9,7 +9,7 @@ import numpy as np
 
 from msc.backends.nir.nodes import Fields, Node
 from msc.ir.network import Population
-from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Neuron, Source
+from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Neuron, Source, as_float32
 from msc.ir.ops import Shape
 
 DT_S = 1e-4  # seconds per time step; snntorch has this value built in
@@ -20,9 +20,17 @@ def seconds(tau: float) -> float:
     """Convert a time constant from steps to seconds, such that dividing by dt gives the steps back.
 
     Exactly where a float64 does (for all small integers and halves), else to one unit in the last place.
+    Of several that give the same steps, the one next to steps * dt: what is read back is written the same.
     """
-    near = (tau * DT_S, nextafter(tau * DT_S, inf), nextafter(tau * DT_S, -inf))
-    return min(near, key=lambda candidate: abs(candidate / DT_S - tau))
+    near = _around(tau * DT_S)
+    steps = min((candidate / DT_S for candidate in near), key=lambda found: (abs(found - tau), found))
+    same = [candidate for candidate in _around(steps * DT_S) if candidate / DT_S == steps]
+    return min(same, key=lambda candidate: (abs(candidate - steps * DT_S), candidate))
+
+
+def _around(value: float) -> tuple[float, ...]:
+    up, down = nextafter(value, inf), nextafter(value, -inf)
+    return (nextafter(down, -inf), down, value, up, nextafter(up, inf))
 
 
 def strict_threshold(threshold: float) -> np.float32:
@@ -37,17 +45,22 @@ def current_factor(neuron: Neuron, profile: str) -> float:
     """
     match neuron:
         case LIF() | LI():
-            return neuron.r / neuron.tau if profile == "rt" else neuron.r
+            return _ratio(neuron.r, neuron.tau) if profile == "rt" else neuron.r
         case IF():
             return neuron.r
         case CubaLIF():
-            return (neuron.r / neuron.tau_mem) * (neuron.w_in / neuron.tau_syn)
+            return _ratio(neuron.r, neuron.tau_mem) * _ratio(neuron.w_in, neuron.tau_syn)
         case Source():
             return 1.0
         case FixedLIF():
             raise AssertionError("refused before")
         case _:
             assert_never(neuron)
+
+
+def _ratio(resistance: float, tau: float) -> float:
+    """Divide by a time constant; 1 where the resistance is that constant as the file can hold it."""
+    return 1.0 if resistance == as_float32(tau) else resistance / tau
 
 
 def neuron_node(population: Population, shape: Shape, profile: str) -> Node:

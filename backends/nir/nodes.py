@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msc.ir.network import Array
-from msc.ir.ops import Conv2d, Pair, Shape
+from msc.ir.ops import Conv1d, Conv2d, Pair, Shape
 
 Fields = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ class Node:
 
     kind: str
     fields: Callable[[], Fields]
-    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def to_dict(self) -> dict[str, Any]:
         """Make the dictionary that NIR writes for this node."""
@@ -37,15 +37,16 @@ class Graph:
 
     nodes: Mapping[str, Node]
     edges: tuple[tuple[str, str], ...]
-    metadata: Mapping[str, str | float] = field(default_factory=dict[str, "str | float"])
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def scaled(weight: NDArray[Any], factor: float) -> Array:
-    """Multiply by the factor and round once to float32 (the array itself where the factor is 1)."""
+    """Multiply by the factor and round once to float32, -0 to 0 (the array itself where the factor is 1)."""
     if factor == 1:
         return weight.astype(np.float32, copy=False)
     product = np.empty(weight.shape, np.float32)
     np.multiply(weight, np.float64(factor), out=product, dtype=np.float64, casting="same_kind")
+    product += 0.0  # the zeros between the blocks of a grouped kernel are 0 however often they are written
     return product
 
 
@@ -66,6 +67,25 @@ def conv_node(
         }
 
     return Node("Conv2d", fields, dict(notes))
+
+
+def conv1d_node(
+    op: Conv1d, shape: Shape, weight: Callable[[], Array], bias: Array | None, notes: Fields
+) -> Node:
+    """Make a Conv1d node over signals of `shape`, [C, L]; `op` has one group."""
+
+    def fields() -> Fields:
+        return {
+            "input_shape": shape[1],
+            "weight": weight(),
+            "stride": op.stride,
+            "padding": op.padding,
+            "dilation": op.dilation,
+            "groups": 1,
+            "bias": np.zeros(op.out_channels, np.float32) if bias is None else bias,
+        }
+
+    return Node("Conv1d", fields, dict(notes))
 
 
 def dense_node(weight: Callable[[], Array], bias: Array | None, notes: Fields) -> Node:

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeAlias, assert_never
 
+import numpy as np
+
 from msc.backends.nir.kernels import diagonal, placed, squared
-from msc.backends.nir.nodes import Fields, Node, conv_node, dense_node, flatten_node, scaled, sum_pool_node
+from msc.backends.nir.nodes import (
+    Fields,
+    Node,
+    conv1d_node,
+    conv_node,
+    dense_node,
+    flatten_node,
+    scaled,
+    sum_pool_node,
+)
 from msc.ir.errors import Problem
 from msc.ir.network import Array, Projection, Weights
-from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Pair, Quantise, Scale, Shape, SumPool2d
+from msc.ir.ops import AvgPool2d, Conv1d, Conv2d, Flatten, Linear, Pair, Quantise, Scale, Shape, SumPool2d
 from msc.ir.shapes import projection_shapes
 
 
 @dataclass(frozen=True)
 class _Conv:
+    """A dense kernel; `groups`: it holds so many blocks and is zero elsewhere."""
+
     shape: Shape
     op: Conv2d
     weight: Callable[[], Array]
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class _Conv1d:
+    shape: Shape
+    op: Conv1d
+    weight: Callable[[], Array]
+    groups: int = 1
 
 
 @dataclass(frozen=True)
@@ -38,7 +60,8 @@ class _Flat:
     shape: Shape
 
 
-_Stage: TypeAlias = _Conv | _Dense | _Pool | _Flat
+_Stage: TypeAlias = _Conv | _Conv1d | _Dense | _Pool | _Flat
+_WEIGHTED = _Conv | _Conv1d | _Dense
 
 
 class InexpressibleError(ValueError):
@@ -66,14 +89,14 @@ def synapse_nodes(
     stages, scale = _stages(projection, source, weights)
     total = scale * factor
     last = projection_shapes(projection, source)[-1]
-    weighted = [i for i, stage in enumerate(stages) if isinstance(stage, _Conv | _Dense)]
+    weighted = [i for i, stage in enumerate(stages) if isinstance(stage, _WEIGHTED)]
     if (
         (total != 1 and not weighted)
         or (bias is not None and weighted[-1:] != [len(stages) - 1])
         or (explicit and not stages)
     ):
         stages.append(_unit(projection, last))
-    weighted = [i for i, stage in enumerate(stages) if isinstance(stage, _Conv | _Dense)]
+    weighted = [i for i, stage in enumerate(stages) if isinstance(stage, _WEIGHTED)]
     notes = {"projection": projection.name}
     return tuple(
         _node(
@@ -86,15 +109,17 @@ def synapse_nodes(
     )
 
 
-def carries_bias(projection: Projection) -> bool:
-    """Whether the last node of the projection has room for a bias without an extra node."""
-    return bool(projection.ops) and isinstance(projection.ops[-1], Conv2d | Linear | AvgPool2d | SumPool2d)
+def carries_bias(chain: Sequence[Node]) -> bool:
+    """Whether the last node of a chain has room for a bias."""
+    return bool(chain) and chain[-1].kind in ("Conv2d", "Conv1d", "Linear", "Affine")
 
 
 def _node(stage: _Stage, factor: float, bias: Array | None, notes: Fields) -> Node:
     match stage:
-        case _Conv(shape, op, weight):
-            return conv_node(op, shape, lambda: scaled(weight(), factor), bias, notes)
+        case _Conv(shape, op, weight, groups):
+            return conv_node(op, shape, lambda: scaled(weight(), factor), bias, _grouped(notes, groups))
+        case _Conv1d(shape, op, weight, groups):
+            return conv1d_node(op, shape, lambda: scaled(weight(), factor), bias, _grouped(notes, groups))
         case _Dense(weight):
             return dense_node(lambda: scaled(weight(), factor), bias, notes)
         case _Pool(kernel, stride):
@@ -103,6 +128,10 @@ def _node(stage: _Stage, factor: float, bias: Array | None, notes: Fields) -> No
             return flatten_node(shape, notes)
         case _:
             assert_never(stage)
+
+
+def _grouped(notes: Fields, groups: int) -> Fields:
+    return {**notes, "groups": groups} if groups > 1 else notes
 
 
 def _stages(projection: Projection, source: Shape, weights: Weights) -> tuple[list[_Stage], float]:
@@ -115,10 +144,14 @@ def _stages(projection: Projection, source: Shape, weights: Weights) -> tuple[li
         match op:
             case Conv2d():
                 stages.append(_conv(projection, op, shape, lambda key=key: weights[key]))
+            case Conv1d():
+                stages.append(_conv1d(op, shape, lambda key=key: weights[key]))
             case Linear():
                 stages.append(_Dense(lambda key=key: weights[key]))
             case SumPool2d() | AvgPool2d():
-                followed = any(isinstance(later, Conv2d | Linear) for later in projection.ops[index + 1 :])
+                followed = any(
+                    isinstance(later, Conv2d | Conv1d | Linear) for later in projection.ops[index + 1 :]
+                )
                 stages.append(_pool(projection, op, shape, followed))
                 scale /= prod(op.kernel) if isinstance(op, AvgPool2d) else 1
             case Scale():
@@ -145,7 +178,17 @@ def _conv(projection: Projection, op: Conv2d, shape: Shape, weight: Callable[[],
         )
     wider, start = found
     dense = Conv2d(wider.out_channels, wider.kernel, wider.stride, wider.padding, wider.dilation)
-    return _Conv(shape, dense, lambda: placed(op, weight(), dense, start, shape[0]))
+    return _Conv(shape, dense, lambda: placed(op, weight(), dense, start, shape[0]), op.groups)
+
+
+def _conv1d(op: Conv1d, shape: Shape, weight: Callable[[], Array]) -> _Conv1d:
+    dense = replace(op, groups=1)
+    flat, whole = op.in_two_axes, dense.in_two_axes
+
+    def kernel() -> Array:
+        return placed(flat, weight()[:, :, None], whole, (0, 0), shape[0])[:, :, 0]
+
+    return _Conv1d(shape, dense, kernel, op.groups)
 
 
 def _pool(projection: Projection, op: SumPool2d | AvgPool2d, shape: Shape, followed: bool) -> _Stage:
@@ -153,22 +196,26 @@ def _pool(projection: Projection, op: SumPool2d | AvgPool2d, shape: Shape, follo
     window = prod(op.kernel)
     if followed and not any(op.padding) and window & (window - 1) == 0:
         return _Pool(op.kernel, op.stride)
-    conv = Conv2d(shape[0], op.kernel, op.stride, op.padding)
-    return _conv(projection, conv, shape, lambda: diagonal(shape[0], op.kernel))
+    conv = Conv2d(shape[0], op.kernel, op.stride, op.padding, groups=shape[0])
+    return _conv(projection, conv, shape, lambda: np.ones((shape[0], 1, *op.kernel), np.float32))
 
 
-def _unit(projection: Projection, shape: Shape) -> _Conv | _Dense:
+def _unit(projection: Projection, shape: Shape) -> _Conv | _Conv1d | _Dense:
     """Make the identity as weights: a 1x1 convolution on maps, a matrix on vectors."""
     match len(shape):
         case 3:
-            return _Conv(shape, Conv2d(shape[0], (1, 1)), lambda: diagonal(shape[0], (1, 1)))
+            return _Conv(shape, Conv2d(shape[0], (1, 1)), lambda: diagonal(shape[0], (1, 1)), shape[0])
+        case 2:
+            kernel = Conv1d(shape[0], 1)
+            return _Conv1d(shape, kernel, lambda: diagonal(shape[0], (1, 1))[:, :, 0], shape[0])
         case 1:
             return _Dense(lambda: diagonal(shape[0], (1, 1))[:, :, 0, 0])
         case _:
             raise InexpressibleError(
                 Problem(
                     f"projection {projection.name}",
-                    f"it needs weights on a signal of shape {shape}, and NIR has them for [N] and [C, H, W]",
+                    f"it needs weights on a signal of shape {shape}, and NIR has them for [N], [C, L] and "
+                    "[C, H, W]",
                     "reshape the input to one of these",
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class NirTarget:
     """
 
     name: str = "nir"
+    files: tuple[str, ...] = (FILE_NAME,)
     requires: frozenset[Property] = frozenset(
         {Property.LIVE, Property.NORMS_FOLDED, Property.POOLS_FOLDED, Property.PARALLEL_MERGED}
     )
@@ -45,9 +47,18 @@ class NirTarget:
     def emit(self, model: Model, options: Options, labels: Labels = NO_LABELS) -> Emission:
         """Make the file, read back and compared; raises CompileError where something is refused."""
         raise_all(CompileError, floating_point_only(model.network, "NIR"))
-        graph, problems = build(model, str(options.get("profile", PROFILES[0])))
+        graph, problems = build(model, str(options.get("profile", PROFILES[0])), labels)
         raise_all(CompileError, problems)
         return Emission({FILE_NAME: write_bytes(graph)})
+
+    def read(self, folder: str) -> Model:
+        """Read the network back from the file; raises NirFileError or NirMeaningError.
+
+        Weights are those of the file: with the neurons' resistances in them, as its profile has it.
+        """
+        from msc.backends.nir.reading.network import read_network
+
+        return read_network(os.path.join(folder, FILE_NAME)).model
 
 
 TARGET = NirTarget()

@@ -1,4 +1,4 @@
-"""NIRTorch's interpreter with neurons of our own."""
+"""NIRTorch's interpreter with nodes of our own."""
 
 from __future__ import annotations
 
@@ -24,24 +24,21 @@ class NirTorch:
         return None
 
     def load(self, graph: Any) -> Any:
-        """Import the graph with our neurons and dense layers (NIRTorch's own Affine drops the bias)."""
+        """Import the graph with nodes of ours.
+
+        NIRTorch's own Affine drops the bias, its convolutions refuse groups, its SumPool2d drops padding.
+        """
         import nir
         import nirtorch
-        import torch
 
+        from msc.backends.nir import modules
         from msc.backends.nir.cell import Cell
 
-        def dense(node: Any) -> Any:
-            bias = getattr(node, "bias", None)
-            out_features, in_features = node.weight.shape
-            layer = torch.nn.Linear(in_features, out_features, bias=bias is not None)
-            layer.weight.data = torch.from_numpy(node.weight)
-            if bias is not None:
-                layer.bias.data = torch.from_numpy(bias)
-            return layer
-
-        mapping: Any = {nir.Affine: dense, nir.Linear: dense}
-        mapping |= dict.fromkeys((nir.LIF, nir.IF, nir.CubaLIF, nir.LI), Cell)
+        mapping: Any = dict.fromkeys((nir.LIF, nir.IF, nir.CubaLIF, nir.LI), Cell)
+        mapping |= dict.fromkeys((nir.Affine, nir.Linear), modules.Dense)
+        mapping |= dict.fromkeys((nir.Conv1d, nir.Conv2d), modules.Convolution)
+        mapping |= dict.fromkeys((nir.SumPool2d, nir.AvgPool2d), modules.Pool)
+        mapping |= {nir.Scale: modules.Scaling, nir.Flatten: modules.Flattening}
         return nirtorch.nir_to_torch(graph, mapping)
 
 

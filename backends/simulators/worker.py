@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import keyword
 import os
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import Any, TextIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from msc.backends.nir.reading.shown import shown_populations
 from msc.backends.simulators.contracts import NirSimulator
 
 _POLL_SECONDS = 0.5
@@ -73,12 +75,12 @@ def _serve(simulator: NirSimulator, request: Mapping[str, Any]) -> dict[str, Any
     """Run one file; the reply is {"populations": names in the order of the arrays} or {"cannot": why}."""
     import nir
 
-    graph = nir.read(request["graph"])
-    reason = simulator.cannot(graph)
-    if reason is not None:
-        return {"cannot": reason}
     frames = np.load(request["frames"])
     try:
+        graph = nir.read(request["graph"], type_check=False)  # the check adds outputs, and msc's own is done
+        reason = unfit(graph) or simulator.cannot(graph)
+        if reason is not None:
+            return {"cannot": reason}
         spikes = run_graph(simulator, graph, frames, request["timesteps"])
     except REFUSALS as error:
         text = " ".join(str(error).split())
@@ -88,27 +90,36 @@ def _serve(simulator: NirSimulator, request: Mapping[str, Any]) -> dict[str, Any
     return {"populations": list(spikes)}
 
 
+def unfit(graph: Any) -> str | None:
+    """Say why NIRTorch, under all these simulators, would hang or mix up nodes; None where it would not."""
+    outputs = [name for name, node in graph.nodes.items() if type(node).__name__ == "Output"]
+    if len(outputs) != 1:
+        return f"{len(outputs)} Output nodes: NIRTorch needs one"
+    modules: dict[str, str] = {}
+    for name in graph.nodes:
+        other = modules.setdefault(_module_name(name), name)
+        if other != name:
+            return f"{other} and {name}: NIRTorch gives both nodes one name"
+    return None
+
+
 def run_graph(
     simulator: NirSimulator, graph: Any, frames: NDArray[Any], timesteps: int
 ) -> dict[str, NDArray[Any]]:
-    """Run a graph for all steps; returns the values of every population it names, [T, B, *shape].
+    """Run a graph for all steps; returns the values of every population it shows, [T, B, *shape].
 
-    `frames` is [1, B, *shape] where one frame repeats, else [T, B, *shape]. Values that are all 0 or 1
-    are uint8.
+    Populations are named as `msc.backends.nir.reading` names them. `frames` is [1, B, *shape] where one
+    frame repeats, else [T, B, *shape]. Values that are all 0 or 1 are uint8.
     """
     import torch
 
-    populations = {
-        name: str(node.metadata["population"])
-        for name, node in graph.nodes.items()
-        if "population" in node.metadata and type(node).__name__ != "Input"
-    }
-    final = next(source for source, target in graph.edges if target == "output")
+    neurons, output = shown_populations(graph)
     torch.manual_seed(0)
     module = simulator.load(graph)
-    recorded: dict[str, list[Any]] = {name: [] for name in populations.values()}
-    for name, population in populations.items():
-        module.get_submodule(name).register_forward_hook(_recorder(recorded[population]))
+    recorded: dict[str, list[Any]] = {name: [] for name in neurons.values()}
+    for path, population in neurons.items():
+        place = ".".join(_module_name(name) for name in path)
+        module.get_submodule(place).register_forward_hook(_recorder(recorded[population]))
     outputs: list[Any] = []
     state = None
     # NNPACK's Winograd convolutions round where a plain sum of dyadic numbers is exact.
@@ -116,11 +127,17 @@ def run_graph(
         for t in range(timesteps):
             value, state = module(torch.from_numpy(frames[t if len(frames) > 1 else 0]), state)
             outputs.append(value)
-    recorded[populations[final]] = outputs
+    recorded[output] = outputs
     uneven = [name for name, values in recorded.items() if len(values) != timesteps]
     if uneven:
         raise RuntimeError(f"{uneven[0]} was not computed once per step")
     return {name: _array(values) for name, values in recorded.items()}
+
+
+def _module_name(node: str) -> str:
+    """Spell a node's name as NIRTorch does."""
+    name = node.replace(".", "_")
+    return f"nir_node_{name}" if keyword.iskeyword(name) else name
 
 
 def _recorder(values: list[Any]) -> Any:

@@ -193,9 +193,9 @@ def test_every_offender_is_listed_and_nothing_is_written() -> None:
     assert TARGET.refusals(model, {}) == caught.value.problems
 
 
-def test_a_signal_that_is_no_vector_and_no_map_is_refused_where_it_needs_weights() -> None:
+def test_a_signal_of_four_axes_is_refused_where_it_needs_weights() -> None:
     network = net(
-        Source((2, 3)),
+        Source((2, 3, 1, 1)),
         {"a": LIF(tau=2, r=1), "out": LIF()},
         edge("input", "a"),
         edge("a", "out", Flatten(), Linear(5)),
@@ -203,8 +203,8 @@ def test_a_signal_that_is_no_vector_and_no_map_is_refused_where_it_needs_weights
     )
     (problem,) = TARGET.refusals(dyadic(network), {})
     assert str(problem) == (
-        "projection input>a: it needs weights on a signal of shape (2, 3), and NIR has them for [N] and "
-        "[C, H, W]; reshape the input to one of these"
+        "projection input>a: it needs weights on a signal of shape (2, 3, 1, 1), and NIR has them for [N], "
+        "[C, L] and [C, H, W]; reshape the input to one of these"
     )
 
 
