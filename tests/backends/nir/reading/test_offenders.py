@@ -72,11 +72,12 @@ def test_all_offenders_are_listed_at_once() -> None:
     ]
 
 
-def test_a_file_is_refused_as_its_graph_is(tmp_path: Path) -> None:
-    nir.write(tmp_path / "broken.nir", broken())
+def test_a_file_is_refused_as_its_graph_is_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken.nir"
+    nir.write(path, broken())
     with pytest.raises(NirMeaningError) as caught:
-        read_network(tmp_path / "broken.nir")
-    assert [str(problem) for problem in caught.value.problems] == refused(broken())
+        read_network(path)
+    assert [str(problem) for problem in caught.value.problems] == [f"{path}, {x}" for x in refused(broken())]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_shape_that_does_not_fit_is_refused_in_words(folder: Path) -> None:
     with pytest.raises(NirMeaningError) as caught:
         read_network(folder / "lif_rockpool.nir")
     assert [str(problem) for problem in caught.value.problems] == [
-        "node output: it declares shape [1, 1, 1], and [1] arrives; make the shapes agree"
+        f"{folder / 'lif_rockpool.nir'}, node output: it declares shape [1, 1, 1], and [1] arrives; make the shapes agree"
     ]
 
 
