@@ -121,10 +121,11 @@ def test_a_network_written_with_a_step_of_1_is_dead_without_it_and_says_so(folde
 
 
 def test_a_shape_that_does_not_fit_is_refused_in_words(folder: Path) -> None:
+    path = folder / "lif_rockpool.nir"
     with pytest.raises(NirMeaningError) as caught:
-        read_network(folder / "lif_rockpool.nir")
+        read_network(path)
     assert [str(problem) for problem in caught.value.problems] == [
-        f"{folder / 'lif_rockpool.nir'}, node output: it declares shape [1, 1, 1], and [1] arrives; make the shapes agree"
+        f"{path}, node output: it declares shape [1, 1, 1], and [1] arrives; make the shapes agree"
     ]
 
 
