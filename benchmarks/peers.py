@@ -1,7 +1,7 @@
-"""The peers of benchmarks/fitness.py: a network of the IR, built of spikingjelly's modules or of torch.nn's.
+"""The peers of the benchmarks: a network of the IR, built of spikingjelly's modules or of torch.nn's.
 
-Population biases, which initial weights leave at 0 in space mse-nas, are left out; so are neurons other than
-LIF that leak and reset to 0, and delays beyond one step.
+A population's bias, where it is not 0, is that of the last convolution or matrix of an undelayed projection
+without a norm. Neurons other than LIF that leak and reset to 0, and delays beyond one step, are left out.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class OwnScale(nn.Module):
 
 
 def modules_of(
-    projection: Projection, source: Shape, weights: Weights, library: ModuleType
+    network: Network, projection: Projection, source: Shape, weights: Weights, library: ModuleType
 ) -> list[nn.Module]:
     """Build the ops of a projection from torch.nn, or from spikingjelly's layers of the same names."""
     built: list[nn.Module] = []
@@ -57,7 +57,17 @@ def modules_of(
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.data = torch.from_numpy(np.array(weights[projection.weight_key(index)]))
         built.append(module)
+    bias = weights.get(network.population(projection.target).bias_key)
+    if bias is not None and bias.any() and projection.name == _bearer(network, projection.target):
+        assert isinstance(built[-1], nn.Conv2d | nn.Linear)
+        assert projection.norm is None
+        built[-1].bias = nn.Parameter(torch.from_numpy(np.array(bias)))
     return built
+
+
+def _bearer(network: Network, population: str) -> str:
+    """Name the projection whose last module has the population's bias."""
+    return next(p.name for p in network.into(population) if not p.delay)
 
 
 def _module(op: Op, shape: Shape, library: ModuleType) -> nn.Module:
@@ -75,12 +85,17 @@ def _module(op: Op, shape: Shape, library: ModuleType) -> nn.Module:
             return library.Flatten()
         case Scale():
             return Times(op.factor)
+        case _:
+            raise AssertionError(op)
 
 
 class Spikingjelly(nn.Module):
-    """The network of spikingjelly's multi-step modules, population by population, norms in training mode."""
+    """The network of spikingjelly's multi-step modules, population by population.
 
-    def __init__(self, network: Network, weights: Weights) -> None:
+    `training` is the mode of all of them: norms then use the statistics of the batch.
+    """
+
+    def __init__(self, network: Network, weights: Weights, training: bool = True) -> None:
         from spikingjelly.activation_based import functional, layer, neuron
 
         super().__init__()
@@ -88,7 +103,7 @@ class Spikingjelly(nn.Module):
         shapes = population_shapes(network)
         self.projections: dict[str, nn.Module] = {}
         for projection in network.projections:
-            modules = modules_of(projection, shapes[projection.source], weights, layer)
+            modules = modules_of(network, projection, shapes[projection.source], weights, layer)
             if projection.norm is not None:
                 modules.append(self._norm(projection, shapes[projection.target], weights, layer))
             self.projections[projection.name] = nn.Sequential(*modules)
@@ -100,7 +115,7 @@ class Spikingjelly(nn.Module):
             self.neurons[name] = nn.Sequential(*scale, neuron.LIFNode(lif.tau, decays, lif.v_threshold))
         self.registered = nn.ModuleList([*self.projections.values(), *self.neurons.values()])
         functional.set_step_mode(self, "m")
-        self.train()
+        self.train(training)
 
     def _norm(self, projection: Projection, shape: Shape, weights: Weights, library: ModuleType) -> nn.Module:
         assert projection.norm is not None
@@ -139,7 +154,7 @@ class Loop(nn.Module):
         self.shapes = population_shapes(network)
         self.projections: dict[str, nn.Module] = {}
         for projection in network.projections:
-            modules = modules_of(projection, self.shapes[projection.source], weights, nn)
+            modules = modules_of(network, projection, self.shapes[projection.source], weights, nn)
             if projection.norm is not None:
                 modules.append(self._norm(projection, self.shapes[projection.target], weights))
             self.projections[projection.name] = nn.Sequential(*modules)

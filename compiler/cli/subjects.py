@@ -10,7 +10,7 @@ from math import isclose, isfinite, prod
 from pathlib import Path
 from textwrap import wrap
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from msc.compiler.cli import output
 from msc.compiler.cli.artefacts import MACHINE_TARGET, Folder, artefact_in
@@ -165,14 +165,12 @@ def _of_genome(path: str, weights: str | None) -> Subject:
 def _of_nir(path: str, dt: float | None, events: bool) -> Subject:
     from msc.backends.nir import FILE_NAME
     from msc.backends.nir.neurons import DT_S
-    from msc.backends.nir.reading.hdf5 import read_raw
-    from msc.backends.nir.reading.network import interpret
+    from msc.backends.nir.reading.network import read_network
     from msc.backends.running import Given
     from msc.ir.files import read_limited
     from msc.ir.neurons import InputKind
 
-    raw = read_raw(path)
-    imported = interpret(raw, dt, InputKind.EVENTS if events else None)
+    imported = read_network(path, dt, InputKind.EVENTS if events else None)
     data = read_limited(path, _NIR_LIMIT, "NIR file")
     digest = sha256(data).hexdigest()
     source = {"file": Path(path).name, "sha256": digest, "dt": imported.dt, "notes": list(imported.notes)}
@@ -185,7 +183,7 @@ def _of_nir(path: str, dt: float | None, events: bool) -> Subject:
         _once(imported.model),
         {"source": source},
         _outputs(imported.model.network),
-        _carried(raw.metadata.get("labels")),
+        _carried(imported.labels),
         given=Given(NIR_TARGET, {FILE_NAME: data}) if as_given else None,
         notes=imported.notes,
     )
@@ -215,12 +213,9 @@ def _of_folder(folder: Folder) -> Subject:
     )
 
 
-def _carried(labels: object) -> dict[str, str]:
+def _carried(labels: Mapping[str, str]) -> dict[str, str]:
     """Keep, of the labels that a file was given, the hashes: they say what its network once was made from."""
-    if not isinstance(labels, Mapping):
-        return {}
-    found = cast(Mapping[str, object], labels)
-    return {key: text for key in ("genome", "nir") if _HASH.fullmatch(text := str(found.get(key)))}
+    return {key: text for key in ("genome", "nir") if _HASH.fullmatch(text := labels.get(key, ""))}
 
 
 def _outputs(network: Network) -> int:

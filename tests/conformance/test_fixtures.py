@@ -23,7 +23,7 @@ REFUSED = {
     ("loop", "snntorch"): LOOP,
     ("cuba", "snntorch"): LOOP,
     ("batch_cuba", "snntorch"): LOOP,
-    ("if", "snntorch"): "r != 1 not supported",
+    ("if", "snntorch"): "snnTorch makes a leaky neuron of an IF",
     ("tau", "spikingjelly"): "nir.LIF.tau / dt must be finite and greater than 1",
     ("loop", "loihi"): f"cycle a -> b -> a: has 2 {INFEASIBLE} 1",
     ("parallel_feedback", "loihi"): f"cycle a -> out -> a: has 2 {INFEASIBLE} 1",

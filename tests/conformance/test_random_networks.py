@@ -21,7 +21,9 @@ def test_all_simulators_agree_to_the_spike(seed: int, workers) -> None:
     verification = verify(model, draw(model, seed), STEPS, workers)
     assert verification.alive
     refusals = (
-        ["r != 1 not supported"] if any(isinstance(p.neuron, IF) for p in model.network.populations) else []
+        ["snnTorch makes a leaky neuron of an IF"]
+        if any(isinstance(p.neuron, IF) for p in model.network.populations)
+        else []
     )
     assert not unequal(verification, *refusals, *NOT_ON_LOIHI)
 
@@ -32,5 +34,7 @@ def test_longer_delays_run_here_and_are_refused_by_name_elsewhere(seed: int, wor
     model = random_model(seed, delays=(2, 3))
     late = [p for p in model.network.projections if p.delay]
     verification = verify(model, draw(model, seed), STEPS, workers)
-    refusals = [f"projection {p.name}: delay {p.delay}" for p in late] or ["r != 1 not supported"]
+    refusals = [f"projection {p.name}: delay {p.delay}" for p in late] or [
+        "snnTorch makes a leaky neuron of an IF"
+    ]
     assert not unequal(verification, *refusals, *NOT_ON_LOIHI)

@@ -37,12 +37,14 @@ class NirMeaningError(MscError):
 class Imported:
     """A network from NIR, the seconds of a step that it was read with, and what happened on the way.
 
-    `notes` has a line for each: where cycles were cut, what was left out, which biases start late.
+    `notes` has a line for each: where cycles were cut, what was left out, which biases start late. `labels`
+    are the texts that the file says of where it comes from.
     """
 
     model: Model
     dt: float
     notes: tuple[str, ...]
+    labels: Mapping[str, str]
 
 
 def read_network(
@@ -78,7 +80,7 @@ def interpret(graph: RawGraph, dt: float | None = None, kind: InputKind | None =
     assert model is not None
     verify_model(model)
     read_so = [*_rounded(flat), *_doubts(parsed, step), *flat.notes, *signals.notes, *notes]
-    return Imported(model, step, tuple(read_so))
+    return Imported(model, step, tuple(read_so), _written_labels(graph.metadata))
 
 
 def _wired(flat: Flat, parsed: Mapping[str, Parsed], signals: Signals, source: Source) -> Wiring:
@@ -116,6 +118,13 @@ def _step(graph: RawGraph, dt: float | None) -> float:
 def _written_kind(metadata: Mapping[str, Value]) -> InputKind:
     written = metadata.get("kind")
     return next((kind for kind in InputKind if kind.value == written), InputKind.ANALOG)
+
+
+def _written_labels(metadata: Mapping[str, Value]) -> dict[str, str]:
+    written = metadata.get("labels")
+    if not isinstance(written, Mapping):
+        return {}
+    return {name: text for name, text in written.items() if isinstance(text, str)}
 
 
 def _written_steps(metadata: Mapping[str, Value]) -> int | None:

@@ -237,7 +237,7 @@ def test_a_damaged_artefact_is_refused_by_name(tmp_path: Path) -> None:
         (node,) = (n for n in file["node/nodes"] if n.endswith("_lif_b"))
         file[f"node/nodes/{node}/v_threshold"][0, 0, 0] = 9
     with pytest.raises(
-        NirMeaningError, match=f"^node {node}: v_threshold varies inside the population, from "
+        NirMeaningError, match=f"network.nir, node {node}: v_threshold varies inside the population, from "
     ):
         TARGET.read(str(tmp_path))
 
