@@ -168,7 +168,8 @@ def test_an_artefact_without_its_package_says_what_is_missing(tmp_path: Path) ->
     (tmp_path / "out" / "network.onnx").write_bytes(b"")
     result = msc_without("onnx", arguments=["show", "out"], folder=tmp_path)
     assert result.returncode == 2
-    assert result.stderr == "onnx: not installed; python -m pip install 'msc-snn[onnx]'\n"
+    command = 'python -m pip install "onnx>=1.18,<2" "onnxruntime>=1.20,<2"'
+    assert result.stderr == f"onnx: not installed; {command}\n"
 
 
 def test_a_simulator_that_is_missing_is_refused_by_name(genome: Path, tmp_path: Path) -> None:

@@ -302,7 +302,8 @@ def test_without_onnx_the_command_that_installs_it_is_told(
     monkeypatch.setattr("msc.backends.onnx.target.find_spec", lambda name: None)
     with pytest.raises(CompileError) as caught:
         TARGET.emit(NETWORKS["chain"], {}) if call == "emit" else TARGET.read(".")
-    assert str(caught.value) == "onnx: not installed; python -m pip install 'msc-snn[onnx]'"
+    command = 'python -m pip install "onnx>=1.18,<2" "onnxruntime>=1.20,<2"'
+    assert str(caught.value) == f"onnx: not installed; {command}"
 
 
 def test_finding_the_target_imports_no_onnx() -> None:
