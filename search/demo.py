@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from textwrap import wrap
@@ -38,6 +39,7 @@ VERIFIED_DIGITS = 32
 WIDTH = 80
 _GENOME = "demo.json"
 _TARGETS = ("nir", "pytorch")
+_OPTIONAL = "onnx"  # a target whose package need not be there
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,15 @@ def run_demo(
     held_out = len(split.test_labels)
     _tell(echo, _training_report(trained, settings, held_out, perf_counter() - started))
     progress("compiling")
-    artefacts = {name: compile_model(lambda: trained.model, find_target(name), {}) for name in _TARGETS}
+    made_from = {"genome": genome_hash(genome)}
+    artefacts = {
+        name: compile_model(lambda: trained.model, find_target(name), {}, labels=labels)
+        for name in _targets()
+    }
     agrees, artefact_accuracy = _try_artefact(artefacts["pytorch"], split, trained)
     _tell(echo, _artefact_report(artefacts, agrees, artefact_accuracy, held_out))
     shown, steps = split.test_inputs[:VERIFIED_DIGITS], network.timesteps
-    named = [name for name, known in simulators().items() if known.target in _TARGETS] if on is None else on
+    named = [name for name, known in simulators().items() if known.target in artefacts] if on is None else on
     verification = verify_on(
         trained.model, shown, steps, named, progress=lambda name: progress(f"verifying on {name}")
     )
@@ -101,6 +107,10 @@ def run_demo(
     write_folder_atomic(folder, made, force)
     _tell(echo, _closing(folder, made))
     return DemoResult(folder, trained.accuracy, artefact_accuracy, agrees, held_out, verification)
+
+
+def _targets() -> tuple[str, ...]:
+    return _TARGETS if find_spec(_OPTIONAL) is None else (*_TARGETS, _OPTIONAL)
 
 
 def _tell(echo: Callable[[str], None], lines: Iterator[str]) -> None:
@@ -158,7 +168,8 @@ def _training_report(trained: Trained, settings: Settings, held_out: int, second
 def _artefact_report(
     artefacts: Mapping[str, Artefact], agrees: int, accuracy: float, held_out: int
 ) -> Iterator[str]:
-    yield f"compiled   {' and '.join(artefacts)}; the PyTorch artefact decides {agrees} of {held_out}"
+    *others, last = artefacts
+    yield f"compiled   {', '.join(others)} and {last}; the PyTorch artefact decides {agrees} of {held_out}"
     yield f"           held-out digits as the trained network did ({accuracy:.1%} right)"
     yield ""
 

@@ -36,6 +36,8 @@ FILES = {
     "pytorch/network.py",
     "pytorch/weights.safetensors",
     "pytorch/report.json",
+    "onnx/network.onnx",
+    "onnx/report.json",
 }
 
 
@@ -47,6 +49,7 @@ def told() -> list[str]:
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> DemoResult:
     require("sklearn", "scikit-learn")
+    require("onnx")
     folder = tmp_path_factory.mktemp("demo") / "out"
     return run_demo(folder, echo=told.append, settings=QUICK, on=["reference", "pytorch"])
 
