@@ -92,7 +92,7 @@ def run_demo(
     progress("compiling")
     made_from = {"genome": genome_hash(genome)}
     artefacts = {
-        name: compile_model(lambda: trained.model, find_target(name), {}, labels=labels)
+        name: compile_model(lambda: trained.model, find_target(name), {}, labels=made_from)
         for name in _targets()
     }
     agrees, artefact_accuracy = _try_artefact(artefacts["pytorch"], split, trained)
