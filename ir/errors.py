@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 
@@ -17,6 +17,11 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.fix}"
+
+    def inside(self, where: str) -> Problem:
+        """Tell it as part of `where`, a file say; as it is where it already does."""
+        told = self.where == where or self.where.startswith(f"{where}, ")
+        return self if told else replace(self, where=f"{where}, {self.where}")
 
 
 class MscError(Exception):

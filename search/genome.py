@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msc.ir.errors import MscError, Problem, raise_all
+from msc.ir.errors import MscError, raise_all
 from msc.ir.files import read_limited
 from msc.search.reading import Reader
 from msc.search.skeleton import Skeleton, read_skeleton, write_skeleton
@@ -66,7 +66,7 @@ def parse_genome(data: bytes, where: str) -> Genome:
     reader.finish()
     raise_all(GenomeError, reader.problems)
     misfits = space.misfits(genes, skeleton)
-    raise_all(GenomeError, [Problem(f"{where}, {p.where}", p.what, p.fix) for p in misfits])
+    raise_all(GenomeError, [p.inside(where) for p in misfits])
     return Genome(name, genes, skeleton, seed)
 
 

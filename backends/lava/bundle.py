@@ -71,9 +71,9 @@ def read_bundle(folder: str | os.PathLike[str]) -> Model:
         machine = Model(network, weights)
         verify_model(machine)
     except MscError as error:
-        told = [p if p.where.startswith(os.fspath(folder)) else _inside(where, p) for p in error.problems]
+        told = [p if p.where.startswith(os.fspath(folder)) else p.inside(where) for p in error.problems]
         raise BundleError(told) from error
-    raise_all(BundleError, (_inside(where, p) for p in lava_problems(machine)))
+    raise_all(BundleError, (p.inside(where) for p in lava_problems(machine)))
     raise_all(BundleError, _contradictions(where, description, network))
     return machine
 
@@ -97,10 +97,6 @@ def _description(where: str, data: bytes) -> Description:
         raise BundleError.of(where, f"is no description of a network ({error})", _AGAIN) from error
     what = f"expected format {FORMAT!r} {VERSION}, found {header.format!r} {header.version}"
     raise BundleError.of(where, what, "read it with the msc that wrote it")
-
-
-def _inside(where: str, problem: Problem) -> Problem:
-    return Problem(f"{where}, {problem.where}", problem.what, problem.fix)
 
 
 def _contradictions(where: str, description: Description, network: Network) -> Iterator[Problem]:

@@ -48,8 +48,7 @@ def read_model(path: str | os.PathLike[str]) -> Model:
         model = Model(network, weights)
         verify_model(model)
     except MscError as error:
-        told = [p if p.where.startswith(where) else _inside(where, p) for p in error.problems]
-        raise OnnxFileError(told) from error
+        raise OnnxFileError(p.inside(where) for p in error.problems) from error
     for name, found in (("network", network_hash(network)), ("weights", weights_hash(weights))):
         if said.get(name) != found:
             problems.append(Problem(f"{where}, {name}", "has another hash than the file says", _AGAIN))
@@ -121,7 +120,3 @@ def _tensor_problems(
             yield Problem(f"{where}, tensor {name}", what, _AGAIN)
         elif not tensor.external_data and len(tensor.raw_data) != 4 * prod(shapes[key]):
             yield Problem(f"{where}, tensor {name}", "does not hold as many values as its shape says", _AGAIN)
-
-
-def _inside(where: str, problem: Problem) -> Problem:
-    return Problem(f"{where}, {problem.where}", problem.what, problem.fix)

@@ -88,7 +88,7 @@ def _model(
     try:
         verify_model(model)
     except MscError as error:
-        problems += _inside(weights_at, error)
+        problems += [p.inside(weights_at) for p in error.problems]
     if weights_hash(model.weights) != metadata["weights"]:
         problems.append(Problem(weights_at, "its weights were changed after msc made it", _AGAIN))
     raise_all(ArtefactError, problems)
@@ -101,17 +101,9 @@ def _network(where: str, text: str) -> Network:
         network = parse_network(text, f"{where}, network")
         verify(network)
     except MscError as error:
-        raise ArtefactError(_inside(where, error)) from error
-    raise_all(ArtefactError, (Problem(f"{where}, {p.where}", p.what, p.fix) for p in inexpressible(network)))
+        raise ArtefactError(p.inside(where) for p in error.problems) from error
+    raise_all(ArtefactError, (p.inside(where) for p in inexpressible(network)))
     return network
-
-
-def _inside(where: str, error: MscError) -> list[Problem]:
-    """Tell problems of a network as those of the file that holds it."""
-    return [
-        p if p.where.startswith(where) else Problem(f"{where}, {p.where}", p.what, p.fix)
-        for p in error.problems
-    ]
 
 
 def _changed_code(where: str, code: bytes, metadata: Mapping[str, str]) -> Iterator[Problem]:

@@ -28,12 +28,12 @@ def load_file(path: str) -> Split:
     Raises FileError, or DataError listing what is wrong.
     """
     arrays = read_archive(path, ("inputs", "labels"), ("test_inputs", "test_labels"))
-    raise_all(DataError, [Problem(f"{path}, {p.where}", p.what, p.fix) for p in _misshapen(arrays)])
+    raise_all(DataError, [p.inside(str(path)) for p in _misshapen(arrays)])
     kind = _KINDS[arrays["inputs"].ndim]
     names = [name for name in ("inputs", "test_inputs") if name in arrays]
     problems = [p for name in names for p in _wrong_values(name, arrays[name], kind)]
     problems += _wrong_labels(arrays)
-    raise_all(DataError, [Problem(f"{path}, {p.where}", p.what, p.fix) for p in problems])
+    raise_all(DataError, [p.inside(str(path)) for p in problems])
     inputs = _converted([arrays[name] for name in names])
     labels = arrays["labels"].astype(np.int64)
     classes = int(labels.max()) + 1

@@ -21,7 +21,7 @@ from msc.backends.nir.reading.raw import RawGraph, Value
 from msc.backends.nir.reading.routes import survey
 from msc.backends.nir.reading.signals import Parsed, Signals, parse, trace
 from msc.backends.nir.reading.values import compact
-from msc.ir.errors import MscError, Problem, raise_all
+from msc.ir.errors import MscError, raise_all
 from msc.ir.network import Model
 from msc.ir.neurons import InputKind, Neuron, Source
 from msc.ir.verify import verify_model
@@ -61,8 +61,7 @@ def read_network(
         return interpret(graph, dt, kind)
     except MscError as error:
         where = os.fspath(path)
-        told = [Problem(f"{where}, {p.where}", p.what, p.fix) for p in error.problems]
-        raise NirMeaningError(told) from error
+        raise NirMeaningError(p.inside(where) for p in error.problems) from error
 
 
 def interpret(graph: RawGraph, dt: float | None = None, kind: InputKind | None = None) -> Imported:
