@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePath
 from typing import cast
 
-from msc.compiler.placement.figures import Figure, read_figure
+from msc.compiler.figures import Figure, read_figure
 from msc.ir.errors import MscError, Problem, raise_all
 from msc.ir.files import read_limited
 

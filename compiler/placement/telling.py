@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from msc.compiler.placement.capacity import Resource
-from msc.compiler.placement.figures import Status
+from msc.compiler.figures import Status
 from msc.compiler.placement.model import MEMORY_MODEL, Core, Placed, Placement
 
 FORMAT, VERSION = "msc.placement", 1

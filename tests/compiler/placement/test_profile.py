@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from msc.compiler.placement import ProfileError, load_profile, profile_names
-from msc.compiler.placement.figures import Status
+from msc.compiler.figures import Status
 from msc.compiler.placement.profile import LIMIT_BYTES, UNITS, parse_profile
 from msc.ir.files import FileError
 from tests.compiler.placement.profiles import ROOMY, chip, toml

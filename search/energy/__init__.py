@@ -1,0 +1,1 @@
+"""The page of an energy report: what a network spends, on what, and how sure that is."""
