@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeGuard, cast
 
+from msc.compiler.toml_files import is_line_of_text, unknown_keys
 from msc.ir.errors import Problem
 
 LARGEST = 2**40  # of a value: more than any chip has of anything
 _FIRST_YEAR, _LAST_YEAR = 1950, 2200
 _KEYS = ("value", "unit", "source", "year", "status")
+_NODE = "node"
 _BOUNDS = ("low", "high")
 _SHOWN = 40  # characters of a wrong value that a message repeats
+
+
+class Value(Enum):
+    """What a figure's value can be: a whole number from 1, a number above 0, or yes (True) or no."""
+
+    WHOLE = "whole number"
+    DECIMAL = "number"
+    YES_OR_NO = "yes or no"
 
 
 class Status(Enum):
@@ -26,112 +36,133 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Figure:
-    """A whole number, or yes (True) or no, with where it comes from.
+    """A number, or yes (True) or no, with where it comes from.
 
     `value` is what is used; where sources differ (`conflicting`), it lies in `low`..`high`, the least and
-    the greatest that they say.
+    the greatest that they say. `node` names the process that it holds for, where a file says so.
     """
 
-    value: int
+    value: float
     unit: str
     source: str
     year: int
     status: Status
-    low: int | None = None
-    high: int | None = None
+    low: float | None = None
+    high: float | None = None
+    node: str | None = None
+
+    @property
+    def whole(self) -> int:
+        """The value of what is counted in whole numbers."""
+        assert _is_whole(self.value)
+        return self.value
+
+    @property
+    def least(self) -> float:
+        """The least that sources say: the value where they agree."""
+        return self.value if self.low is None else self.low
+
+    @property
+    def most(self) -> float:
+        """The greatest that sources say: the value where they agree."""
+        return self.value if self.high is None else self.high
 
 
-def read_figure(table: object, unit: str, is_yes_or_no: bool) -> tuple[Figure | None, list[Problem]]:
+def read_figure(
+    table: object, where: str, unit: str, kind: Value, has_node: bool = False
+) -> tuple[Figure | None, list[Problem]]:
     """Read a figure in `unit` from a table of a decoded file; None beside problems where it is none.
 
-    Problems are located below the table: ".value", or "" for the table itself.
+    `where` names the table in problems; `has_node`: it must say the process that it holds for.
     """
+    keys = (*_KEYS[:-1], _NODE, _KEYS[-1]) if has_node else _KEYS
     if not isinstance(table, dict):
-        return None, [Problem("", "is not a table", f"write a table with {', '.join(_KEYS)}")]
+        return None, [Problem(where, "is not a table", f"write a table with {', '.join(keys)}")]
     content = cast("dict[str, object]", table)
-    problems = [*_unknown(content), *_missing(content)]
-    problems += _values(content, is_yes_or_no)
-    problems += _words(content, unit)
+    found = (*_missing(content, keys), *_values(content, kind, has_node), *_words(content, unit, has_node))
+    problems = list(unknown_keys(content, (*keys, *_BOUNDS), f"{where}."))
+    problems += (Problem(f"{where}.{p.where}", p.what, p.fix) for p in found)
     if problems:
         return None, problems
-    low, high = (cast("int | None", content.get(name)) for name in _BOUNDS)
+    low, high = (cast("float | None", content.get(name)) for name in _BOUNDS)
     return Figure(
-        cast("int", content["value"]),
+        cast("float", content["value"]),
         unit,
         str(content["source"]),
         cast("int", content["year"]),
         Status(content["status"]),
         low,
         high,
+        str(content[_NODE]) if has_node else None,
     ), []
 
 
-def _unknown(content: Mapping[str, object]) -> Iterator[Problem]:
-    known = (*_KEYS, *_BOUNDS)
-    for key in sorted(set(content) - set(known)):
-        shown = repr(key[:_SHOWN])[1:-1]
-        yield Problem(f".{shown}", "is an unknown key", f"remove it; known here: {', '.join(known)}")
-
-
-def _missing(content: Mapping[str, object]) -> Iterator[Problem]:
-    needed = (*_KEYS, *_BOUNDS) if content.get("status") == Status.CONFLICTING.value else _KEYS
+def _missing(content: Mapping[str, object], keys: tuple[str, ...]) -> Iterator[Problem]:
+    needed = (*keys, *_BOUNDS) if content.get("status") == Status.CONFLICTING.value else keys
     for key in needed:
         if key not in content:
-            yield Problem(f".{key}", "is missing", f"write {key} = ...")
+            yield Problem(key, "is missing", f"write {key} = ...")
     if content.get("status") in (Status.PUBLISHED.value, Status.UNVERIFIED.value):
         for key in _BOUNDS:
             if key in content:
                 fix = f'remove it, or write status = "{Status.CONFLICTING.value}"'
-                yield Problem(f".{key}", "is for sources that differ", fix)
+                yield Problem(key, "is for sources that differ", fix)
 
 
-def _values(content: Mapping[str, object], is_yes_or_no: bool) -> Iterator[Problem]:
+def _values(content: Mapping[str, object], kind: Value, has_node: bool) -> Iterator[Problem]:
     """Check `value`, and that it lies between the bounds where there are any."""
-    if is_yes_or_no:
+    if kind is Value.YES_OR_NO:
         if "value" in content and not isinstance(content["value"], bool):
-            yield Problem(".value", f"is {_shown(content['value'])}", "write true or false")
+            yield Problem("value", f"is {shown(content['value'])}", "write true or false")
         for key in _BOUNDS:
             if key in content:
-                yield Problem(f".{key}", "bounds what is yes or no", "remove it")
+                yield Problem(key, "bounds what is yes or no", "remove it")
         return
-    wrong = [key for key in ("value", *_BOUNDS) if key in content and not _is_amount(content[key])]
+    is_whole = kind is Value.WHOLE
+    wrong = [key for key in ("value", *_BOUNDS) if key in content and not _is_amount(content[key], is_whole)]
+    what = f"a whole number from 1 to {LARGEST}" if is_whole else f"a number above 0, at most {LARGEST}"
+    leave = "the figure" if has_node else "the limit"
     for key in wrong:
-        yield Problem(
-            f".{key}",
-            f"is {_shown(content[key])}",
-            f"give a whole number from 1 to {LARGEST}; if not known, leave the limit out",
-        )
+        yield Problem(key, f"is {shown(content[key])}", f"give {what}; if not known, leave {leave} out")
     if not wrong and all(key in content for key in ("value", *_BOUNDS)):
-        value, low, high = (cast("int", content[key]) for key in ("value", *_BOUNDS))
+        value, low, high = (cast("float", content[key]) for key in ("value", *_BOUNDS))
         if not low <= value <= high or low == high:
             yield Problem(
-                ".value", f"is {value}, low is {low} and high {high}", "give low <= value <= high, low < high"
+                "value", f"is {value}, low is {low} and high {high}", "give low <= value <= high, low < high"
             )
 
 
-def _words(content: Mapping[str, object], unit: str) -> Iterator[Problem]:
-    """Check unit, source, year and status."""
+def _words(content: Mapping[str, object], unit: str, has_node: bool) -> Iterator[Problem]:
+    """Check unit, source, year, node and status."""
     if content.get("unit", unit) != unit:
-        yield Problem(".unit", f"is {_shown(content['unit'])}", f'write unit = "{unit}"')
-    source = content.get("source", "-")
-    if not isinstance(source, str) or not source.strip() or not source.isprintable():
-        yield Problem(".source", "is not a line of text", "say where the value is published")
+        yield Problem("unit", f"is {shown(content['unit'])}", f'write unit = "{unit}"')
+    if not is_line_of_text(content.get("source", "-")):
+        yield Problem("source", "is not a line of text", "say where the value is published")
+    if has_node and not is_line_of_text(content.get(_NODE, "-")):
+        yield Problem(_NODE, "is not a line of text", 'name the process, such as "45 nm"')
     year = content.get("year", _FIRST_YEAR)
     if not _is_whole(year) or not _FIRST_YEAR <= year <= _LAST_YEAR:
-        yield Problem(".year", f"is {_shown(year)}", "give the source's year, such as 2018")
+        yield Problem("year", f"is {shown(year)}", "give the source's year, such as 2018")
     known = [status.value for status in Status]
     if content.get("status", known[0]) not in known:
-        yield Problem(".status", f"is {_shown(content['status'])}", f"use one of: {', '.join(known)}")
+        yield Problem("status", f"is {shown(content['status'])}", f"use one of: {', '.join(known)}")
 
 
 def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_amount(value: object) -> TypeGuard[int]:
+def is_whole_amount(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number from 1 on that a device can have of something."""
     return _is_whole(value) and 1 <= value <= LARGEST
 
 
-def _shown(value: object) -> str:
+def _is_amount(value: object, is_whole: bool) -> TypeGuard[float]:
+    """Whether it is a number in range; one that is not finite is in none."""
+    return is_whole_amount(value) or (not is_whole and isinstance(value, float) and 0 < value <= LARGEST)
+
+
+def shown(value: object) -> str:
+    """Repeat a wrong value in a message, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

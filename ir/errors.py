@@ -47,3 +47,8 @@ def raise_all(error: type[MscError], problems: Iterable[Problem]) -> None:
     found = tuple(problems)
     if found:
         raise error(found)
+
+
+def with_article(noun: str) -> str:
+    """Put "a" or "an" before a noun."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from msc.ir.errors import MscError
+from msc.ir.errors import MscError, with_article
 
 _FIXES = {
     errno.ENOENT: "create the folder first or choose another path",
@@ -64,7 +64,9 @@ def open_limited(
 
 def _too_large(where: str, limit_bytes: int, what: str) -> FileError:
     return FileError.of(
-        where, f"is larger than {limit_bytes} bytes, the limit for a {what}", "give a smaller file"
+        where,
+        f"is larger than {limit_bytes} bytes, the limit for {with_article(what)}",
+        "give a smaller file",
     )
 
 

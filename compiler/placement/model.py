@@ -80,7 +80,7 @@ class Placement:
     def most_chips(self) -> int:
         """How many chips they fill if a chip has as few cores as any source says."""
         low = self.profile.limits["cores_per_chip"].low
-        return self.chips if low is None else -(-len(self.cores) // low)
+        return self.chips if low is None else -(-len(self.cores) // int(low))
 
     @property
     def neurons(self) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msc.compiler.placement.chips import MOST_CORES, draw_chips
 from msc.compiler.figures import Status
+from msc.compiler.placement.chips import MOST_CORES, draw_chips
 from msc.compiler.placement.legend import draw_bars, draw_legend, key_of
 from msc.compiler.placement.model import Placement
 from msc.compiler.placement.svg import Canvas, lines_of

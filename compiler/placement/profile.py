@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import PurePath
 from typing import cast
 
-from msc.compiler.figures import Figure, read_figure
+from msc.compiler.figures import Figure, Value, read_figure
+from msc.compiler.toml_files import Kind, hashed, line_of_text, unknown_keys
 from msc.ir.errors import MscError, Problem, raise_all
-from msc.ir.files import read_limited
 
-FORMAT, VERSION = "msc.profile", 1
-LIMIT_BYTES = 1 << 14  # tomllib takes seconds for a key of tens of thousands of dots
-_ENDING = ".toml"
 _KEYS = ("format", "version", "title", "limits")
-_LISTED = 20  # unknown keys that are told one by one
-_SHOWN = 40  # characters of an unknown key that a message repeats
 _YES_OR_NO = "yes or no"
 
 UNITS: Mapping[str, str] = {
@@ -43,6 +33,9 @@ class ProfileError(MscError):
     """A profile does not exist, or a file is none."""
 
 
+_KIND = Kind("profile", "msc.profile", 1, ProfileError, "msc.compiler")
+
+
 @dataclass(frozen=True)
 class Profile:
     """What a chip holds: limits by name, those that nobody published left out.
@@ -59,7 +52,7 @@ class Profile:
         """Give the value of a limit that is a number; None where it is not known."""
         assert UNITS[name] != _YES_OR_NO
         figure = self.limits.get(name)
-        return None if figure is None else figure.value
+        return None if figure is None else figure.whole
 
     def has(self, name: str) -> bool:
         """Whether the chip is known to have something."""
@@ -70,8 +63,7 @@ class Profile:
 
 def profile_names() -> tuple[str, ...]:
     """List the profiles that come with msc."""
-    found = (PurePath(file.name) for file in _shipped().iterdir())
-    return tuple(sorted(path.stem for path in found if path.suffix == _ENDING))
+    return _KIND.names()
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -79,17 +71,7 @@ def load_profile(name_or_path: str) -> Profile:
 
     Raises ProfileError naming the profiles there are or listing all that is wrong in a file, or FileError.
     """
-    if name_or_path in profile_names():
-        data = _shipped().joinpath(name_or_path + _ENDING).read_bytes()
-        return parse_profile(data, name_or_path, f"profile {name_or_path}")
-    if name_or_path.endswith(_ENDING):
-        data = read_limited(name_or_path, LIMIT_BYTES, "profile")
-        return parse_profile(data, PurePath(name_or_path).stem, name_or_path)
-    raise ProfileError.of(
-        f"profile {name_or_path}",
-        "there is no such profile",
-        f"use one of: {', '.join(profile_names())}, or the path of a .toml file",
-    )
+    return parse_profile(*_KIND.find(name_or_path))
 
 
 def parse_profile(data: bytes, name: str, where: str) -> Profile:
@@ -98,27 +80,22 @@ def parse_profile(data: bytes, name: str, where: str) -> Profile:
     Raises ProfileError with one problem per offender: TOML, format, version, unknown or missing keys, a
     limit without a unit, source, year or status, or with a value that is none.
     """
-    content = _decoded(data, where)
-    for key, known in (("format", FORMAT), ("version", VERSION)):
-        if content.get(key) != known or isinstance(content.get(key), bool):
-            what = "is missing" if key not in content else f"is not {known!r}"
-            raise ProfileError.of(f"{where}, {key}", what, f"write {key} = {known!r}".replace("'", '"'))
-    title, limits = content.get("title"), content.get("limits")
-    problems = list(_unknown(content, _KEYS, where))
-    if not isinstance(title, str) or not title.strip() or not title.isprintable():
-        what = "is missing" if title is None else "is not a line of text"
-        problems.append(Problem(f"{where}, title", what, 'write title = "..."'))
+    content = _KIND.decode(data, where)
+    problems = list(unknown_keys(content, _KEYS, f"{where}, "))
+    title, wrong = line_of_text(content, "title", f"{where}, ")
+    problems += wrong
+    limits = content.get("limits")
     if not isinstance(limits, dict):
         what = "is missing" if limits is None else "is not a table"
         problems.append(Problem(f"{where}, limits", what, "write [limits.NAME] for each limit"))
         limits = {}
     found = _limits(cast("dict[str, object]", limits), where, problems)
     raise_all(ProfileError, problems)
-    return Profile(name, str(title), found, hashlib.sha256(data).hexdigest())
+    return Profile(name, title, found, hashed(data))
 
 
 def _limits(tables: Mapping[str, object], where: str, problems: list[Problem]) -> dict[str, Figure]:
-    problems += _unknown(tables, tuple(UNITS), f"{where}, limits")
+    problems += unknown_keys(tables, tuple(UNITS), f"{where}, limits.")
     for name in _NEEDED:
         if name not in tables:
             what = "is missing, nothing can be placed without it"
@@ -126,35 +103,9 @@ def _limits(tables: Mapping[str, object], where: str, problems: list[Problem]) -
     found: dict[str, Figure] = {}
     for name, unit in UNITS.items():
         if name in tables:
-            figure, wrong = read_figure(tables[name], unit, unit == _YES_OR_NO)
-            path = f"{where}, limits.{name}"
-            problems += [Problem(f"{path}{p.where}", p.what, p.fix) for p in wrong]
+            value = Value.YES_OR_NO if unit == _YES_OR_NO else Value.WHOLE
+            figure, wrong = read_figure(tables[name], f"{where}, limits.{name}", unit, value)
+            problems += wrong
             if figure is not None:
                 found[name] = figure
     return found
-
-
-def _unknown(content: Mapping[str, object], known: tuple[str, ...], where: str) -> Iterator[Problem]:
-    separator = "." if ", " in where else ", "
-    for key in sorted(set(content) - set(known))[:_LISTED]:
-        shown = repr(key[:_SHOWN])[1:-1]
-        fix = f"remove it; known here: {', '.join(known)}"
-        yield Problem(f"{where}{separator}{shown}", "is an unknown key", fix)
-
-
-def _decoded(data: bytes, where: str) -> dict[str, object]:
-    fix = "give a profile (TOML)"
-    if len(data) > LIMIT_BYTES:
-        raise ProfileError.of(where, f"is larger than {LIMIT_BYTES} bytes, the limit for a profile", fix)
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ProfileError.of(where, f"is not UTF-8 text (byte {error.start})", fix) from error
-    except RecursionError as error:
-        raise ProfileError.of(where, "is nested too deeply", fix) from error
-    except ValueError as error:  # TOMLDecodeError is one, an integer of thousands of digits another
-        raise ProfileError.of(where, f"is not TOML: {error}", "repair the file") from error
-
-
-def _shipped() -> Traversable:
-    return files("msc.compiler").joinpath("profiles")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any
 
-from msc.compiler.placement.capacity import Resource
 from msc.compiler.figures import Status
+from msc.compiler.placement.capacity import Resource
 from msc.compiler.placement.model import MEMORY_MODEL, Core, Placed, Placement
 
 FORMAT, VERSION = "msc.placement", 1
@@ -175,5 +175,5 @@ def _plural(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _value(value: int) -> str:
+def _value(value: float) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:,}"

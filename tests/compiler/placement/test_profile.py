@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from msc.compiler.placement import ProfileError, load_profile, profile_names
 from msc.compiler.figures import Status
-from msc.compiler.placement.profile import LIMIT_BYTES, UNITS, parse_profile
+from msc.compiler.placement import ProfileError, load_profile, profile_names
+from msc.compiler.placement.profile import UNITS, parse_profile
+from msc.compiler.toml_files import LIMIT_BYTES
 from msc.ir.files import FileError
 from tests.compiler.placement.profiles import ROOMY, chip, toml
 
@@ -122,9 +123,15 @@ def test_a_file_far_too_large_is_not_read(tmp_path: Path) -> None:
         (b"\xff\xfe", "my.toml: is not UTF-8 text (byte 0); give a profile (TOML)"),
         (b"#" * (LIMIT_BYTES + 1), f"my.toml: is larger than {LIMIT_BYTES} bytes, the limit for a profile"),
         ("", 'my.toml, format: is missing; write format = "msc.profile"'),
-        ('format = "msc.recipe"', "my.toml, format: is not 'msc.profile'; write format = \"msc.profile\""),
-        (GOOD.replace("version = 1", "version = 2"), "my.toml, version: is not 1; write version = 1"),
-        (GOOD.replace("version = 1", "version = true"), "my.toml, version: is not 1; write version = 1"),
+        (
+            'format = "msc.recipe"',
+            "my.toml, format: is 'msc.recipe', not 'msc.profile'; write format = \"msc.profile\"",
+        ),
+        (GOOD.replace("version = 1", "version = 2"), "my.toml, version: is 2, not 1; write version = 1"),
+        (
+            GOOD.replace("version = 1", "version = true"),
+            "my.toml, version: is True, not 1; write version = 1",
+        ),
     ],
     ids=["toml", "nested", "utf8", "large", "empty", "format", "version", "boolean"],
 )

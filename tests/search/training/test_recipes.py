@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msc.compiler.registry import discover
+from msc.compiler.toml_files import LIMIT_BYTES
 from msc.ir.files import FileError
 from msc.search.training.checking import check_settings
 from msc.search.training.recipe import (
-    LIMIT_BYTES,
     RecipeError,
     find_recipe,
     parse_recipe,
@@ -152,10 +152,13 @@ def test_all_offenders_are_listed() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "mine.toml, format: is missing; add it"),
-        (HEAD.replace("= 1", "= 2"), "mine.toml, version: is 2; use 1"),
-        (HEAD.replace("= 1", "= true"), "mine.toml, version: is True; use 1"),
-        (HEAD.replace("msc.recipe", "msc.genome"), "mine.toml, format: is 'msc.genome'; use msc.recipe"),
+        ("", 'mine.toml, format: is missing; write format = "msc.recipe"'),
+        (HEAD.replace("= 1", "= 2"), "mine.toml, version: is 2, not 1; write version = 1"),
+        (HEAD.replace("= 1", "= true"), "mine.toml, version: is True, not 1; write version = 1"),
+        (
+            HEAD.replace("msc.recipe", "msc.genome"),
+            "mine.toml, format: is 'msc.genome', not 'msc.recipe'; write format = \"msc.recipe\"",
+        ),
         (
             HEAD.replace("Ours, not measured.", " "),
             f'mine.toml, source: {NO_TEXT} source = "..."',
