@@ -22,11 +22,10 @@ from msc.ir.ops import (
     Scale,
     Shape,
     SumPool2d,
-    Windowed,
     weight_shape,
 )
 from msc.ir.shapes import projection_shapes
-from msc.ir.windows import OUTSIDE, window_places
+from msc.ir.windows import OUTSIDE, Places, distinct, through, windows
 
 WEIGHTS = "entries of convolution kernels and dense matrices; biases are counted apart, norms are folded"
 MACS = (
@@ -35,8 +34,6 @@ MACS = (
 )
 SYNAPSES = "pairs of a source neuron and a target neuron that the ops connect, inside the borders of the map"
 
-_Places: TypeAlias = NDArray[np.int64]
-"""[outputs, reads] of one axis: which input indices each output index reads, each once, or OUTSIDE."""
 _Ranges: TypeAlias = NDArray[np.int64]
 """[channels, 2]: of which input channels, from the first up to the second, each channel reads."""
 
@@ -98,15 +95,15 @@ def _fan_out(projection: Projection, source: Shape) -> tuple[int, list[NDArray[n
     """
     shapes = projection_shapes(projection, source)
     channels: _Ranges | None = None  # None, here and below: every index reads itself
-    axes: list[_Places | None] = [None] * (len(source) - 1)
+    axes: list[Places | None] = [None] * (len(source) - 1)
     dense = 1
     for op, read, made in zip(projection.ops, shapes, shapes[1:], strict=False):
         match op:
             case Conv2d() | AvgPool2d() | SumPool2d():
-                axes = [_through(*pair) for pair in zip(_window(op, read, made), axes, strict=True)]
+                axes = [through(*pair) for pair in zip(windows(op, read, made), axes, strict=True)]
             case Conv1d():
-                window = _window(op.in_two_axes, (read[0], 1, read[1]), (made[0], 1, made[1]))
-                axes = [_through(window[1], axes[0])]
+                window = windows(op.in_two_axes, (read[0], 1, read[1]), (made[0], 1, made[1]))
+                axes = [through(window[1], axes[0])]
             case Linear():
                 dense = op.out_features
                 channels = None if channels is None else _hull(channels)
@@ -141,36 +138,12 @@ def _channel_counts(ranges: _Ranges | None, size: int) -> NDArray[np.int64]:
     return np.cumsum(starts - stops)[:size]
 
 
-def _window(op: Windowed, read: Shape, made: Shape) -> tuple[_Places, _Places]:
-    """Say which rows and columns of its input each of the outputs of `op` reads."""
-    dilation = op.dilation if isinstance(op, Conv2d) else (1, 1)
-    windows = zip(read[1:], made[1:], op.kernel, op.stride, op.padding, dilation, strict=True)
-    rows, columns = (window_places(*window) for window in windows)
-    return rows, columns
-
-
-def _through(reads: _Places, before: _Places | None) -> _Places:
-    """Say what an op reads of the input of the ops before it."""
-    if before is None:
-        return reads
-    inner = np.where((reads == OUTSIDE)[..., None], OUTSIDE, before[reads])
-    return _distinct(inner.reshape(len(reads), -1))
-
-
-def _anywhere(places: _Places) -> _Places:
+def _anywhere(places: Places) -> Places:
     """Say what any output reads, as one output."""
-    return _distinct(np.unique(places)[None])
+    return distinct(np.unique(places)[None])
 
 
-def _distinct(places: _Places) -> _Places:
-    """Keep each place that an output reads once; rows are filled up with OUTSIDE."""
-    ordered = np.sort(places, axis=1)[:, ::-1]
-    ordered[:, 1:][ordered[:, 1:] == ordered[:, :-1]] = OUTSIDE
-    ordered = np.sort(ordered, axis=1)[:, ::-1]
-    return ordered[:, : max(int((ordered != OUTSIDE).sum(axis=1).max()), 1)]
-
-
-def _count(places: _Places | None, size: int) -> NDArray[np.int64]:
+def _count(places: Places | None, size: int) -> NDArray[np.int64]:
     """Count the outputs that read each index of an axis."""
     if places is None:
         return np.ones(size, dtype=np.int64)
