@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from msc.backends.lava.frames import Frames, frames_held
 from msc.backends.lava.integrators import Integrator
 from msc.backends.lava.kernels import CannotEmulateError, Workspace, make_kernel
 from msc.ir.errors import Problem, raise_all
@@ -23,7 +24,7 @@ from msc.ir.simulate import input_frames, input_steps, populations_to_record
 
 CHUNK_BYTES = 2**24  # of state and buffers: more samples at once would only leave the caches
 
-__all__ = ["CannotEmulateError", "Emulation", "emulate"]
+__all__ = ["CannotEmulateError", "Emulation", "Moment", "emulate", "stream"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,23 @@ class Emulation:
         return self.spikes[self.output]
 
 
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What populations, by name, are after `step` for some of the `samples`: good until the next one.
+
+    `frames` [b, *shape] is what the source shows, `spikes` [*shape, b] what the others emitted, `membranes`
+    [*shape, b] are those after the reset. `changed` counts, by sample [b], the membranes that the step
+    changed (at the first step: all); empty unless asked for.
+    """
+
+    samples: slice
+    step: int
+    frames: NDArray[np.float64]
+    spikes: Mapping[str, NDArray[np.bool_]]
+    membranes: Mapping[str, NDArray[Any]]
+    changed: Mapping[str, NDArray[np.int64]]
+
+
 def emulate(
     model: Model,
     inputs: NDArray[Any],
@@ -62,33 +80,51 @@ def emulate(
     network = model.network
     kept = populations_to_record(network, record)
     raise_all(CannotEmulateError, _refusals(model))
+    steps, samples = _steps_and_samples(network, inputs, timesteps)
+    shapes = population_shapes(network)
+    spikes = {name: np.zeros((steps, samples, *shapes[name]), np.uint8) for name in kept}
+    final = {name: np.zeros((samples, *shapes[name]), np.int32) for name in kept if voltages}
+    for moment in stream(model, inputs, timesteps):
+        for name in kept:
+            spikes[name][moment.step, moment.samples] = np.moveaxis(moment.spikes[name], -1, 0)
+        if moment.step == steps - 1:
+            for name, values in final.items():
+                values[moment.samples] = np.moveaxis(moment.membranes[name], -1, 0)
+    return Emulation(network.output, spikes, final)
+
+
+def stream(
+    model: Model, inputs: NDArray[Any], timesteps: int | None = None, updates: bool = False
+) -> Iterator[Moment]:
+    """Run as `emulate` and yield every step of some samples, then every step of the next.
+
+    Memory grows with neither steps nor samples. `updates` counts the membranes that change. Input is
+    converted, and what is wrong with its values found, as it is reached.
+    """
+    network = model.network
+    raise_all(CannotEmulateError, _refusals(model))
+    steps, samples = _steps_and_samples(network, inputs, timesteps)
+    chunk = max(1, CHUNK_BYTES // _bytes_per_sample(network, steps))
+    run: _Run | None = None
+    for begin in range(0, samples, chunk):
+        here = slice(begin, min(begin + chunk, samples))
+        frames = Frames(network, inputs, here, steps)
+        if run is None or run.batch != here.stop - begin:
+            run = _Run(model, here.stop - begin)
+        for step, (spikes, changed) in enumerate(run.steps(frames, steps, updates)):
+            membranes = {name: integrator.membrane for name, integrator in run.integrators.items()}
+            yield Moment(here, step, frames.at(step), spikes, membranes, changed)
+
+
+def _steps_and_samples(network: Network, inputs: NDArray[Any], timesteps: int | None) -> tuple[int, int]:
+    """Check the kind and shape of an input; returns T and the number of samples."""
     neuron = network.source.neuron
     assert isinstance(neuron, Source)
     static = neuron.kind is InputKind.STATIC
     shown = network.timesteps if timesteps is None and static else timesteps
-    if inputs.dtype.kind in "fiub":  # else `input_frames` says so
-        input_steps(neuron, inputs.shape, shown)
-    samples = inputs.shape[0 if static else 1]
-    shapes = population_shapes(network)
-    chunk = max(1, CHUNK_BYTES // _bytes_per_sample(network, shapes, 1 if static else len(inputs)))
-    found = Emulation(network.output, {}, {})
-    run: _Run | None = None
-    for begin in range(0, samples, chunk):
-        end = min(begin + chunk, samples)
-        here = inputs[begin:end] if static else inputs[:, begin:end]
-        steps, frames = input_frames(neuron, here, shown)
-        if run is None or run.batch != end - begin:
-            run = _Run(model, end - begin)
-        for name in kept if begin == 0 else ():
-            found.spikes[name] = np.zeros((steps, samples, *shapes[name]), np.uint8)
-            if voltages:
-                found.voltages[name] = np.zeros((samples, *shapes[name]), np.int32)
-        for t, spikes in enumerate(run.steps(frames, steps, static)):
-            for name in kept:
-                found.spikes[name][t, begin:end] = np.moveaxis(spikes[name], -1, 0)
-        for name, values in found.voltages.items():
-            values[begin:end] = np.moveaxis(run.integrators[name].membrane, -1, 0)
-    return found
+    if inputs.dtype.kind not in "fiub":
+        input_frames(neuron, inputs, shown)  # says what is wrong
+    return input_steps(neuron, inputs.shape, shown), inputs.shape[0 if static else 1]
 
 
 class _Run:
@@ -115,29 +151,35 @@ class _Run:
             self.past[name] = np.zeros((depth, *shape, batch), np.bool_)
 
     def steps(
-        self, frames: NDArray[np.float64], steps: int, static: bool
-    ) -> Iterator[dict[str, NDArray[np.bool_]]]:
-        """Run from rest; yields every population's spikes, [*shape, B], good until the next step."""
-        constant = self._constants(frames) if static else {}
+        self, frames: Frames, steps: int, updates: bool
+    ) -> Iterator[tuple[dict[str, NDArray[np.bool_]], dict[str, NDArray[np.int64]]]]:
+        """Run from rest; yields every population's spikes, [*shape, B], good until the next step.
+
+        With `updates`, how many membranes the step changed, too, [B].
+        """
+        constant = self._constants(frames.at(0)) if frames.static else {}
         active = {name: [False] * len(ring) for name, ring in self.past.items()}
         for integrator in self.integrators.values():
             integrator.rest()
         for t in range(steps):
             emitted: dict[str, NDArray[np.bool_]] = {}
+            changed: dict[str, NDArray[np.int64]] = {}
             for name in self.order:
-                slot = t % len(self.past[name])
+                slot, integrator = t % len(self.past[name]), self.integrators[name]
                 spikes = emitted[name] = self.past[name][slot]
-                if t < self.integrators[name].start:
+                if updates:  # at rest nothing changes, but the first step counts
+                    changed[name] = np.full(self.batch, 0 if t else prod(spikes.shape[:-1]), np.int64)
+                if t < integrator.start:
                     spikes.fill(False)
                 else:
                     delivered = self._delivered(name, t, frames, constant, active)
-                    self.integrators[name].advance(delivered, spikes)
+                    integrator.advance(delivered, spikes, changed[name] if updates and t else None)
                 active[name][slot] = bool(spikes.any())
-            yield emitted
+            yield emitted, changed
 
-    def _constants(self, frames: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    def _constants(self, frame: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         """Compute once what a static frame delivers at every step."""
-        values = np.moveaxis(frames, 0, -1)
+        values = np.moveaxis(frame, 0, -1)
         return {
             p.name: self.kernels[p.name](values).astype(self.integrators[name].dtype)
             for name in self.order
@@ -149,7 +191,7 @@ class _Run:
         self,
         name: str,
         t: int,
-        frames: NDArray[np.float64],
+        frames: Frames,
         constant: dict[str, NDArray[Any]],
         active: dict[str, list[bool]],
     ) -> Iterator[NDArray[Any]]:
@@ -161,7 +203,7 @@ class _Run:
             if projection.name in constant:
                 yield constant[projection.name]
             elif projection.source == self.source:
-                yield self.kernels[projection.name](np.moveaxis(frames[emitted_at], 0, -1))
+                yield self.kernels[projection.name](np.moveaxis(frames.at(emitted_at), 0, -1))
             else:
                 slot = emitted_at % len(self.past[projection.source])
                 if active[projection.source][slot]:
@@ -187,9 +229,10 @@ def _refusals(model: Model) -> Iterator[Problem]:
             )
 
 
-def _bytes_per_sample(network: Network, shapes: dict[str, Shape], frames: int) -> int:
+def _bytes_per_sample(network: Network, steps: int) -> int:
     """Bound the bytes that one sample takes, all in float64: frames, states, spikes, windows."""
-    total = 12 * frames * prod(shapes[network.source.name])
+    shapes = population_shapes(network)
+    total = 12 * frames_held(network, steps) * prod(shapes[network.source.name])
     for population in network.populations:
         longest = max((p.delay for p in network.out_of(population.name)), default=0)
         total += (18 + longest) * prod(shapes[population.name])

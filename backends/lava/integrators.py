@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class Integrator:
         self.membrane: NDArray[Any] = np.zeros(size, self.dtype)
         self._current = None if direct else np.zeros(size)
         self._silent = np.empty(size, np.bool_)
+        self._before: NDArray[Any] | None = None  # the membrane before a step, where changes are counted
 
     def rest(self) -> None:
         """Go back to the state before t = 0."""
@@ -54,9 +56,20 @@ class Integrator:
         if self._current is not None:
             self._current.fill(0)
 
-    def advance(self, delivered: Iterable[NDArray[Any]], spikes: NDArray[np.bool_]) -> None:
-        """Advance by one step of what projections deliver, each used before the next; fills `spikes`."""
+    def advance(
+        self,
+        delivered: Iterable[NDArray[Any]],
+        spikes: NDArray[np.bool_],
+        changed: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Advance by one step of what projections deliver, each used before the next; fills `spikes`.
+
+        And `changed` [B], with how many membranes differ after the reset from before the step.
+        """
         v, u = self.membrane, self._current
+        if changed is not None:
+            self._before = np.empty_like(v) if self._before is None else self._before
+            np.copyto(self._before, v)
         _decay(v, self._kept)
         if u is None:
             for values in delivered:
@@ -74,6 +87,16 @@ class Integrator:
         np.greater(v, self._threshold, out=spikes)
         np.logical_not(spikes, out=self._silent)
         v *= self._silent
+        if changed is not None and self._before is not None:
+            changed[:] = self._changed(self._before)
+
+    def _changed(self, before: NDArray[Any]) -> NDArray[Any]:
+        """Count the membranes that differ from those before, by sample [B]; overwrites those before."""
+        before[...] = np.not_equal(self.membrane, before, out=self._silent)
+        neurons = prod(before.shape[:-1])
+        # A matrix product adds ones up fastest, and exactly.
+        ones = np.ones(neurons, self.dtype if neurons <= FLOAT32_INTEGERS else np.float64)
+        return ones @ before.reshape(neurons, -1)
 
 
 def _largest_sum(step: float, kept: float) -> float:

@@ -13,6 +13,7 @@ from msc.backends.pytorch.neurons import Dynamics, State
 from msc.backends.pytorch.norms import Statistics, learn_normalised, normalise
 from msc.backends.pytorch.synapses import apply_ops
 from msc.backends.pytorch.through_time import advance
+from msc.backends.pytorch.updates import Updates
 from msc.ir.network import Projection
 
 Observer: TypeAlias = Callable[[Projection, Tensor], None]
@@ -27,7 +28,9 @@ class Cycle:
 
     `dynamics` run one step each, `inner` lists each population's projections from within the cycle,
     `running` the statistics of their norms, which are constants here. `learning` may round otherwise.
-    `substitute` may exchange currents from within.
+    `substitute` may exchange currents from within. `before` lists what each population emitted in earlier
+    steps, [B, *shape] each, the last one last; `updates` counts the membranes that change, where there are
+    any.
     """
 
     dynamics: Mapping[str, Dynamics]
@@ -37,17 +40,19 @@ class Cycle:
     learning: bool
     observer: Observer | None
     substitute: Substitute
+    before: Mapping[str, Sequence[Tensor]]
+    updates: Mapping[str, Updates | None]
 
     def run(
         self, states: Mapping[str, State], outside: Mapping[str, Sequence[Tensor]], steps: int
-    ) -> tuple[dict[str, Tensor], dict[Projection, Tensor]]:
-        """Run all steps; returns the values, [T, B, *shape], and what each norm was given, [T B, *shape].
+    ) -> tuple[dict[str, Tensor], dict[str, State], dict[Projection, Tensor]]:
+        """Run all steps; returns values, [T, B, *shape], states, and what each norm was given, [T B, *shape].
 
         `outside` holds each population's currents from without, as `Run` takes them.
         """
         states = dict(states)
         totals = {name: _by_step(currents, states[name], steps) for name, currents in outside.items()}
-        values: dict[str, list[Tensor]] = {name: [] for name in self.dynamics}
+        values: dict[str, list[Tensor]] = {name: list(self.before[name]) for name in self.dynamics}
         given: dict[Projection, list[Tensor]] = {projection: [] for projection in self.running}
         for t in range(steps):
             for name, dynamics in self.dynamics.items():
@@ -61,17 +66,21 @@ class Cycle:
                         self.observer(projection, delivered)
                     currents.append(delivered.unsqueeze(0))
                 currents = [*totals[name][t], *self.substitute(name, currents, values, t)]
-                emitted, states[name] = advance(dynamics, states[name], currents)
+                emitted, states[name] = advance(dynamics, states[name], currents, self.updates[name])
                 values[name].append(emitted.squeeze(0))
-        joined = {name: torch.cat(emitted).unflatten(0, (steps, -1)) for name, emitted in values.items()}
-        return joined, {p: torch.cat([raw.to(raws[-1].dtype) for raw in raws]) for p, raws in given.items()}
+        joined = {
+            name: torch.cat(emitted[-steps:]).unflatten(0, (steps, -1)) for name, emitted in values.items()
+        }
+        kept = {p: torch.cat([raw.to(raws[-1].dtype) for raw in raws]) for p, raws in given.items()}
+        return joined, states, kept
 
     def _raw(
         self, projection: Projection, past: Sequence[Tensor], states: Mapping[str, State], t: int, steps: int
     ) -> Tensor:
         """Apply a projection's ops to what its source emitted `delay` steps before step `t`."""
-        if t >= projection.delay:
-            return apply_ops(projection, self.weights, past[t - projection.delay])
+        read = len(self.before[projection.source]) + t - projection.delay
+        if read >= 0:
+            return apply_ops(projection, self.weights, past[read])
         if steps > projection.delay:
             return torch.zeros_like(states[projection.target][0].detach())  # what comes of silence
         # Nothing else would give these weights a gradient.

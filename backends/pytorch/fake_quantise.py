@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from msc.backends.pytorch.cycles import Observer
-from msc.backends.pytorch.layout import delayed
+from msc.backends.pytorch.emissions import Emissions
 from msc.backends.pytorch.network import SpikingNetwork
 from msc.backends.pytorch.neurons import Dynamics, FixedForm
 from msc.backends.pytorch.norms import learn_normalised, normalise, per_channel
@@ -139,18 +139,15 @@ class FakeQuantisedNetwork(SpikingNetwork):
         self,
         name: str,
         weights: Mapping[str, Tensor],
-        emitted: Mapping[str, Tensor],
-        steps: int,
+        emissions: Emissions,
         observer: Observer | None,
     ) -> list[Tensor]:
-        free = super()._outside_currents(name, weights, emitted, steps, observer)
+        free = super()._outside_currents(name, weights, emissions, observer)
         fixed = self._substitute(name)
         if fixed is None:
             return free
         carried = (
-            (p, delayed(emitted[p.source], p.delay, steps))
-            for p in fixed.into[name]
-            if (p.source, p.target) not in self._inner
+            (p, emissions.carried(p)) for p in fixed.into[name] if (p.source, p.target) not in self._inner
         )
         return _exchanged(fixed.delivered(name, carried), free)
 

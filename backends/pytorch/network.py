@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from msc.backends.pytorch.cycles import Cycle, Observer
-from msc.backends.pytorch.layout import channels_last, delayed
+from msc.backends.pytorch.emissions import Emissions
+from msc.backends.pytorch.layout import channels_last
 from msc.backends.pytorch.lifetimes import spent
 from msc.backends.pytorch.neurons import Dynamics, State, rest
 from msc.backends.pytorch.norms import (
@@ -23,39 +21,34 @@ from msc.backends.pytorch.norms import (
     observe,
     per_channel,
 )
-from msc.backends.pytorch.parameters import is_statistic, registered, weight_signs
 from msc.backends.pytorch.surrogates import Surrogate
 from msc.backends.pytorch.surrogates.atan import SURROGATE as DEFAULT_SURROGATE
-from msc.backends.pytorch.synapses import apply_ops, with_sign
+from msc.backends.pytorch.synapses import apply_ops
 from msc.backends.pytorch.through_time import advance
+from msc.backends.pytorch.weighted import WeightedModule
 from msc.ir.errors import raise_all
 from msc.ir.fixed import floating_point_only
 from msc.ir.graph import components, cyclic_projections
-from msc.ir.network import Model, Network, NormKind, Projection, Sign
+from msc.ir.network import Network, NormKind, Projection
 from msc.ir.neurons import InputKind, Source
-from msc.ir.shapes import population_shapes, weight_shapes
 from msc.ir.simulate import InputError, input_steps
-from msc.ir.verify import InvalidNetworkError, verify, verify_model
+from msc.ir.verify import InvalidNetworkError, verify
 
 
-class SpikingNetwork(nn.Module):
+class SpikingNetwork(WeightedModule):
     """A network of the IR that runs and trains on any device, in float32 or float64.
 
     Work without state is done for all T steps at once, folded into the batch; only populations on a cycle are
     stepped, with the currents that reach the cycle from outside computed beforehand. What a static
     input feeds without delay is computed once.
 
-    Parameters are registered under the IR's weight names with `.` replaced by `:`. Those of signed
-    projections are used as |w| or -|w| (gamma as |gamma|), so that training cannot break a sign.
     Under autocast, spikes are of its type (0 and 1 are exact there); membranes and running statistics, and
     what the output emits, stay of the module's type. Where gradients are wanted, maps lie in memory with
     their channels last.
     Norms: in evaluation the running statistics. In training the batch's own, over T x B x map, and the
     running ones move by `momentum` towards them; inside a cycle always the running ones, as constants,
-    which still move. Weights are zero until `load_weights`.
+    which still move.
     """
-
-    float_type: Tensor
 
     def __init__(
         self, network: Network, surrogate: Surrogate = DEFAULT_SURROGATE, smoothed: bool = False
@@ -67,44 +60,17 @@ class SpikingNetwork(nn.Module):
         """
         verify(network)
         raise_all(InvalidNetworkError, floating_point_only(network, "the PyTorch executor"))
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.surrogate = surrogate
         self.smoothed = smoothed
         self.momentum = 0.1
-        self._shapes = population_shapes(network)
         self._components = components(network)
         self._spent = spent(network, self._components)
         self._cyclic = cyclic_projections(network)
-        self._signs = weight_signs(network)
-        self._expected = weight_shapes(network, self._shapes)
-        self.register_buffer("float_type", torch.zeros(0), persistent=False)
-        for key, shape in self._expected.items():
-            if is_statistic(key):
-                self.register_buffer(registered(key), torch.full(shape, float(key.endswith("var"))))
-            else:
-                start = torch.full(shape, float(key.endswith("gamma")))
-                self.register_parameter(registered(key), nn.Parameter(start))
 
     def another(self) -> SpikingNetwork:
         """Make a network that computes as this one, with parameters of its own."""
         return SpikingNetwork(self.network, self.surrogate)
-
-    def load_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Take over a model's weights; raises InvalidNetworkError listing all that do not fit."""
-        model = Model(self.network, dict(weights))
-        verify_model(model)
-        with torch.no_grad():
-            for key, array in model.weights.items():
-                self._stored(key).copy_(torch.from_numpy(np.array(array)))
-
-    def export_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Copy out the effective weights (signs applied) as float32 under the IR's names."""
-        with torch.no_grad():
-            return {
-                key: np.array(weight.detach().cpu().numpy(), dtype=np.float32) + np.float32(0)  # -0 becomes 0
-                for key, weight in self._effective().items()
-            }
 
     def forward(self, x: Tensor, timesteps: int | None = None) -> Tensor:
         """Run and return the output population's spikes (LI: membrane), [T, B, *shape].
@@ -127,35 +93,38 @@ class SpikingNetwork(nn.Module):
         `observer` is shown what each projection delivers, normalised: [n, *shape of the target] with n steps
         and samples in one axis (once for all steps where it is the same in each).
         """
-        steps, frames = self._frames(x, timesteps)
-        weights = self._effective()
-        emitted = {self.network.source.name: frames}
+        steps, frames = self.frames(x, timesteps)
+        yield from self.emit(Emissions(self.network.source.name, frames, steps), self.effective(), observer)
+
+    def emit(
+        self, emissions: Emissions, weights: Mapping[str, Tensor], observer: Observer | None = None
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Run the steps of `emissions` with `effective` weights; as `stream`, whose parts this is."""
         for index, members in enumerate(self._components):
             if members != (self.network.source.name,):
                 # NNPACK's Winograd convolutions round where a plain sum of dyadic numbers is exact.
                 with torch.backends.nnpack.flags(enabled=False):
-                    emitted.update(self._run(members, weights, emitted, steps, observer))
-                yield from ((name, emitted[name]) for name in members)
+                    self._run(members, weights, emissions, observer)
+                yield from ((name, emissions.values[name]) for name in members)
             for name in self._spent[index]:
-                del emitted[name]
+                emissions.forget(name)
 
     def _run(
         self,
         members: tuple[str, ...],
         weights: Mapping[str, Tensor],
-        emitted: Mapping[str, Tensor],
-        steps: int,
+        emissions: Emissions,
         observer: Observer | None,
-    ) -> dict[str, Tensor]:
-        """Run one component over all steps; returns its populations' values."""
-        currents = {name: self._outside_currents(name, weights, emitted, steps, observer) for name in members}
-        batch = emitted[self.network.source.name].shape[1]
+    ) -> None:
+        """Run one component over all steps."""
+        currents = {name: self._outside_currents(name, weights, emissions, observer) for name in members}
         if any(p.name in self._cyclic for p in self.network.into(members[0])):
-            return self._step(members, currents, weights, batch, steps, observer)
+            self._step(members, currents, weights, emissions, observer)
+            return
         (name,) = members
-        state = self._rest(name, batch, currents[name])
-        values, _ = advance(self._dynamics(name, steps), state, currents[name])
-        return {name: values}
+        state = self._start(name, emissions, currents[name])
+        dynamics = self._dynamics(name, emissions.steps)
+        emissions.emit(name, *advance(dynamics, state, currents[name], emissions.updates(name)))
 
     def _dynamics(self, name: str, steps: int) -> Dynamics:
         """Say how a population runs for `steps` steps."""
@@ -164,9 +133,12 @@ class SpikingNetwork(nn.Module):
         emits = torch.get_autocast_dtype(device) if mixed else own
         return Dynamics(self.network.population(name).neuron, steps, self.surrogate, emits, self.smoothed)
 
-    def _rest(self, name: str, batch: int, currents: Sequence[Tensor]) -> State:
-        """Make a population's first state; how it lies in memory decides how its spikes do."""
-        shape = (batch, *self._shapes[name])
+    def _start(self, name: str, emissions: Emissions, currents: Sequence[Tensor]) -> State:
+        """Choose a population's first state; how one at rest lies in memory decides how its spikes do."""
+        carried = emissions.state(name)
+        if carried is not None:
+            return carried
+        shape = (emissions.batch, *self._shapes[name])
         like = next((c[0] for c in currents if c[0].shape == shape), self.float_type.new_empty(shape))
         if self._learning and like.ndim == 4:
             like = torch.empty_like(like, memory_format=torch.channels_last)
@@ -177,8 +149,8 @@ class SpikingNetwork(nn.Module):
         """Whether results may round otherwise than in evaluation, for the sake of a fast training step."""
         return self.training and torch.is_grad_enabled()
 
-    def _frames(self, x: Tensor, timesteps: int | None) -> tuple[int, Tensor]:
-        """Check the input; returns T and the frames [T, B, *shape], or [1, B, *shape] where they repeat."""
+    def frames(self, x: Tensor, timesteps: int | None) -> tuple[int, Tensor]:
+        """Check an input; returns T and the frames [T, B, *shape], or [1, B, *shape] where they repeat."""
         source = self.network.source.neuron
         assert isinstance(source, Source)
         static = source.kind is InputKind.STATIC
@@ -197,25 +169,28 @@ class SpikingNetwork(nn.Module):
         self,
         name: str,
         weights: Mapping[str, Tensor],
-        emitted: Mapping[str, Tensor],
-        steps: int,
+        emissions: Emissions,
         observer: Observer | None,
     ) -> list[Tensor]:
         """List bias and currents from outside the component for all steps, [T (or 1), B (or 1), ...]."""
-        batch, population = emitted[self.network.source.name].shape[1], self.network.population(name)
+        population = self.network.population(name)
         bias = weights[population.bias_key] if population.bias else None
         currents: list[Tensor] = []
         for projection in self.network.into(name):
-            if projection.name not in self._cyclic:
-                spikes = delayed(emitted[projection.source], projection.delay, steps)
-                current = apply_ops(projection, weights, spikes.flatten(0, 1))
+            if projection.name in self._cyclic:
+                continue
+            delivered = emissions.constant(projection)
+            if delivered is None:
+                current = apply_ops(projection, weights, emissions.carried(projection).flatten(0, 1))
                 if self._learning and observer is None and projection.norm is not None:
                     current, bias = self._normalised(projection, weights, current, bias), None
                 else:
                     current = self._normalised(projection, weights, current)
                 if observer is not None:
                     observer(projection, current)
-                currents.append(current.unflatten(0, (-1, batch)))
+                delivered = current.unflatten(0, (-1, emissions.batch))
+                emissions.deliver(projection, delivered)
+            currents.append(delivered)
         if bias is None:
             return currents
         return [per_channel(bias, len(self._shapes[name]))[None, None], *currents]
@@ -246,21 +221,29 @@ class SpikingNetwork(nn.Module):
         members: tuple[str, ...],
         outside: Mapping[str, Sequence[Tensor]],
         weights: Mapping[str, Tensor],
-        batch: int,
-        steps: int,
+        emissions: Emissions,
         observer: Observer | None,
-    ) -> dict[str, Tensor]:
-        """Step the populations of one cycle together; returns their values, [T, B, *shape] each."""
+    ) -> None:
+        """Step the populations of one cycle together."""
         inner = {name: [p for p in self.network.into(name) if p.name in self._cyclic] for name in members}
-        running = {p: self._running(p) for into in inner.values() for p in into if p.norm is not None}
-        dynamics = {name: self._dynamics(name, steps=1) for name in members}
-        cycle = Cycle(dynamics, inner, weights, running, self._learning, observer, self._inner_currents)
-        states = {name: self._rest(name, batch, outside[name]) for name in members}
-        values, given = cycle.run(states, outside, steps)
+        cycle = Cycle(
+            {name: self._dynamics(name, steps=1) for name in members},
+            inner,
+            weights,
+            {p: self._running(p) for into in inner.values() for p in into if p.norm is not None},
+            self._learning,
+            observer,
+            self._inner_currents,
+            {name: emissions.before(name) for name in members},
+            {name: emissions.updates(name) for name in members},
+        )
+        states = {name: self._start(name, emissions, outside[name]) for name in members}
+        values, states, given = cycle.run(states, outside, emissions.steps)
+        for name in members:
+            emissions.emit(name, values[name], states[name])
         if self.training:
             for projection, raw in given.items():
                 self._watch(projection, raw)
-        return values
 
     def _watch(self, projection: Projection, raw: Tensor) -> None:
         """Follow what the norm of a projection inside a cycle was given."""
@@ -277,22 +260,14 @@ class SpikingNetwork(nn.Module):
         """Return a copy of the running statistics of a projection's norm (training moves the originals)."""
         assert projection.norm is not None
         centred = projection.norm.kind is NormKind.BATCH
-        mean = self._stored(projection.norm_key("mean")).clone() if centred else None
-        return mean, self._stored(projection.norm_key("var")).clone()
+        mean = self.stored(projection.norm_key("mean")).clone() if centred else None
+        return mean, self.stored(projection.norm_key("var")).clone()
 
     def _follow(self, projection: Projection, statistics: Statistics) -> None:
         """Move the running statistics towards those of a batch."""
         with torch.no_grad():
             for name, observed in zip(("mean", "var"), statistics, strict=True):
                 if observed is not None:
-                    self._stored(projection.norm_key(name)).lerp_(
+                    self.stored(projection.norm_key(name)).lerp_(
                         observed.detach().to(self.float_type), self.momentum
                     )
-
-    def _effective(self) -> dict[str, Tensor]:
-        return {key: with_sign(self._signs.get(key, Sign.FREE), self._stored(key)) for key in self._expected}
-
-    def _stored(self, key: str) -> Tensor:
-        tensor = getattr(self, registered(key))
-        assert isinstance(tensor, Tensor)
-        return tensor

@@ -10,23 +10,29 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from msc.backends.pytorch.neurons import Dynamics, State, charge, membrane_slopes, synaptic_slopes
+from msc.backends.pytorch.sums import totals
+from msc.backends.pytorch.updates import Updates
 from msc.ir.neurons import IF, LI, LIF, CubaLIF, FixedLIF, Source
 
 CHUNK_ELEMENTS = 1 << 17
 """How many neurons a CPU thread takes through all steps at a time, so that they stay in its cache."""
 
 
-def advance(dynamics: Dynamics, state: State, currents: Sequence[Tensor]) -> tuple[Tensor, State]:
+def advance(
+    dynamics: Dynamics, state: State, currents: Sequence[Tensor], updates: Updates | None = None
+) -> tuple[Tensor, State]:
     """Run a population over its steps; returns what it emits, [T, B, *shape], and its new state.
 
     The current is the sum of `currents` in their order, each [T, B, *shape] or less where it repeats
     ([1, ...]: the same at each step). Sums and states are of the state's type, whatever the currents' are.
     Gradients flow to the currents and the state, but not through the choice of which neurons are reset.
+    Without gradients, `updates` counts the membranes that change.
     """
     if torch.is_grad_enabled():
+        assert updates is None
         emitted, membrane, synaptic = Run.apply(dynamics, *state, *currents)  # type: ignore[misc]
         return emitted, (membrane, synaptic)
-    emitted, state, _ = _forwards(dynamics, state, currents, keep=False)
+    emitted, state, _ = _forwards(dynamics, state, currents, keep=False, updates=updates)
     return emitted, state
 
 
@@ -79,7 +85,11 @@ class Run(torch.autograd.Function):
 
 
 def _forwards(
-    dynamics: Dynamics, state: State, currents: Sequence[Tensor], keep: bool
+    dynamics: Dynamics,
+    state: State,
+    currents: Sequence[Tensor],
+    keep: bool,
+    updates: Updates | None = None,
 ) -> tuple[Tensor, State, Tensor | None]:
     """Run forwards; returns what is emitted, the new state and, to `keep`, the membranes before resets."""
     membrane, synaptic = state[0].clone(), None if state[1] is None else state[1].clone()
@@ -87,42 +97,66 @@ def _forwards(
     blank = _Blank((dynamics.steps, *membrane.shape), (membrane.numel(), *membrane.stride()), membrane.device)
     emitted = blank(membrane.dtype if reads or dynamics.smoothed else dynamics.emits)
     history = blank(membrane.dtype) if keep and not reads else None
-    forwards = _forwards_chunk if dynamics.fixed is None else _fixed_chunk
     for rows in _chunks(membrane):
-        forwards(
+        part = (
             dynamics,
             (membrane[rows], None if synaptic is None else synaptic[rows]),
             [current if current.shape[1] == 1 else current[:, rows] for current in currents],
             emitted[:, rows],
             None if history is None else history[:, rows],
         )
+        if dynamics.fixed is None:
+            _forwards_chunk(*part, None if updates is None else updates.of(rows))
+        else:
+            assert updates is None
+            _fixed_chunk(*part)
+    if updates is not None:
+        updates.begun = True
     return emitted, (membrane, synaptic), history
 
 
 def _forwards_chunk(
-    dynamics: Dynamics, state: State, currents: Sequence[Tensor], emitted: Tensor, history: Tensor | None
+    dynamics: Dynamics,
+    state: State,
+    currents: Sequence[Tensor],
+    emitted: Tensor,
+    history: Tensor | None,
+    updates: Updates | None,
 ) -> None:
     """Run some samples forwards, in place."""
-    neuron, membrane = dynamics.neuron, state[0]
-    assert not isinstance(neuron, Source | FixedLIF)
+    neuron, (membrane, synaptic) = dynamics.neuron, state
     scratch, total, fired = (torch.empty_like(membrane) for _ in range(3))
+    # Where changes are counted, the membrane before a step outlasts it: the two change places.
+    spare = membrane if updates is None else torch.empty_like(membrane)
     emissions = emitted.unbind(0)
     charged = emissions if isinstance(neuron, LI) else None if history is None else history.unbind(0)
-    for t, current in enumerate(_totals(currents, dynamics.steps, total)):
-        before = membrane if charged is None else charged[t]
-        charge(neuron, state, current, scratch, before)
+    for t, current in enumerate(totals(currents, dynamics.steps, total)):
+        before = spare if charged is None else charged[t]
+        charge(neuron, (membrane, synaptic), current, scratch, before)
         if isinstance(neuron, LI):
-            membrane.copy_(before)
-            continue
-        as_spikes = emissions[t].dtype == membrane.dtype and not dynamics.smoothed
-        spikes = torch.ge(before, neuron.v_threshold, out=emissions[t] if as_spikes else fired)
-        if dynamics.smoothed:
-            emissions[t].copy_(dynamics.surrogate.primitive(before - neuron.v_threshold))
-        elif not as_spikes:
-            emissions[t].copy_(spikes)
-        torch.addcmul(before, before, spikes, value=-1, out=membrane)
-        if neuron.v_reset:
-            membrane.add_(spikes, alpha=neuron.v_reset)
+            spare.copy_(before)
+        else:
+            _fire(dynamics, before, emissions[t], fired, spare)
+        if updates is not None:
+            updates.add(spare, membrane, scratch)
+            membrane, spare = spare, membrane
+    if membrane is not state[0]:
+        state[0].copy_(membrane)
+
+
+def _fire(dynamics: Dynamics, before: Tensor, emission: Tensor, fired: Tensor, after: Tensor) -> None:
+    """Write what a step emits and the membrane `after` its reset, given that `before`; `fired` is scratch."""
+    neuron = dynamics.neuron
+    assert isinstance(neuron, LIF | IF | CubaLIF)
+    as_spikes = emission.dtype == before.dtype and not dynamics.smoothed
+    spikes = torch.ge(before, neuron.v_threshold, out=emission if as_spikes else fired)
+    if dynamics.smoothed:
+        emission.copy_(dynamics.surrogate.primitive(before - neuron.v_threshold))
+    elif not as_spikes:
+        emission.copy_(spikes)
+    torch.addcmul(before, before, spikes, value=-1, out=after)
+    if neuron.v_reset:
+        after.add_(spikes, alpha=neuron.v_reset)
 
 
 def _fixed_chunk(
@@ -133,40 +167,13 @@ def _fixed_chunk(
     assert fixed is not None
     assert isinstance(neuron, LIF | IF | CubaLIF)
     fired = torch.empty_like(membrane)
-    for t, current in enumerate(_totals(currents, dynamics.steps, torch.empty_like(membrane))):
+    for t, current in enumerate(totals(currents, dynamics.steps, torch.empty_like(membrane))):
         fixed.charge(state, current)
         if history is not None:
             fixed.floating(membrane, neuron.v_threshold, out=history[t])
         torch.gt(membrane, fixed.threshold, out=fired)
         emitted[t].copy_(fired)
         membrane.addcmul_(membrane, fired, value=-1)
-
-
-def _totals(currents: Sequence[Tensor], steps: int, out: Tensor) -> Iterator[Tensor]:
-    """Add up the currents of each step, in their order; what is yielded lasts until the next."""
-    fixed = next((i for i, current in enumerate(currents) if len(current) > 1), len(currents))
-    leading = [current[0] for current in currents[:fixed]]
-    if leading:
-        leading = [_added_up(leading, torch.empty_like(out) if fixed < len(currents) else out)]
-    columns = [
-        current.unbind(0) if len(current) > 1 else [current[0]] * steps for current in currents[fixed:]
-    ]
-    for t in range(steps):
-        yield _added_up([*leading, *(column[t] for column in columns)], out)
-
-
-def _added_up(terms: Sequence[Tensor], out: Tensor) -> Tensor:
-    """Add up in the type of `out`; returns a single term itself where it is as `out`, else `out`."""
-    first, *others = terms
-    if not others and first.dtype == out.dtype and first.shape == out.shape:
-        return first
-    if others and first.dtype == out.dtype:
-        torch.add(first, others.pop(0), out=out)
-    else:
-        out.copy_(first)
-    for other in others:
-        out.add_(other)
-    return out
 
 
 def _backwards(

@@ -71,9 +71,7 @@ def test_samples_do_not_depend_on_how_they_are_divided(name: str, monkeypatch: p
     model = FIXED[name]
     x, steps = sample(model.network, 1, batch=5), drawn_steps(model.network)
     whole = emulate(model, x, steps, voltages=True)
-    one = emulator._bytes_per_sample(
-        model.network, emulator.population_shapes(model.network), 1 if steps else len(x)
-    )
+    one = emulator._bytes_per_sample(model.network, steps or len(x))
     for bytes_at_once in (1, 2 * one):
         monkeypatch.setattr(emulator, "CHUNK_BYTES", bytes_at_once)
         divided = emulate(model, x, steps, voltages=True)
