@@ -20,6 +20,7 @@ from msc.compiler.contracts import (
     Property,
     Target,
 )
+from msc.compiler.energy.estimate import estimate
 from msc.compiler.registry import choose, discover, folders_with
 from msc.ir.errors import Problem, raise_all
 from msc.ir.hashing import network_hash, weights_hash
@@ -161,6 +162,7 @@ def compile_model(
             on_pass(step.name, model)
     emission = target.emit(model, chosen, labels)
     report["sizes"] = _sizes(model, emission.files)
+    report["energy"] = estimate(model)
     report.update(emission.facts)
     return Artefact(emission.files, report)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msc.ir.activity import Activity, Column
+from msc.ir.activity import Activity, Column, Integers, Quantity
 
 PJ_PER_NJ = 1000.0
+CHIP = "(chip)"  # no name of a projection or population
 
 
 @dataclass(frozen=True)
@@ -34,35 +34,80 @@ NOTHING = Range(0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Price:
-    """Picojoules per sample: `constant` + the sum over columns of `each` times its count.
+class Charge:
+    """Picojoules that each count of `column` (None: each sample, once) adds to the low and to the high end.
 
-    `constant` and `each` are by part, which says where the energy goes: the name of a projection or of a
-    population. A count that was not made (membrane updates that no simulator showed) must not be named.
+    `part` says where the energy goes: the name of a projection or of a population, or `CHIP`. `memory` names
+    the memory of an access ("32 KiB").
     """
 
-    each: Mapping[Column, Range] = field(default_factory=lambda: MappingProxyType({}))
-    constant: Mapping[str, Range] = field(default_factory=lambda: MappingProxyType({}))
+    part: str
+    column: Column | None
+    low: float
+    high: float
+    memory: str = ""
+
+
+@dataclass(frozen=True)
+class Price:
+    """Picojoules per sample: the sum of the charges, each times the count of its column.
+
+    Counts are those of `billed`, per sample or their `means`: the same charges price both.
+    """
+
+    charges: tuple[Charge, ...] = ()
 
     def by_part(self, counts: Mapping[Column, float]) -> dict[str, Range]:
-        """Price counts per sample: picojoules by projection or population."""
-        parts = dict(self.constant)
-        for column, each in self.each.items():
-            parts[column[1]] = parts.get(column[1], NOTHING) + each.times(counts.get(column, 0.0))
-        return parts
+        """Price mean counts per sample: picojoules by projection or population."""
+        return _grouped(self.charges, counts, lambda charge: charge.part)
+
+    def by_memory(self, counts: Mapping[Column, float]) -> dict[str, Range]:
+        """Price mean counts per sample: picojoules by the memory that is accessed."""
+        accesses = (charge for charge in self.charges if charge.memory)
+        return _grouped(tuple(accesses), counts, lambda charge: charge.memory)
 
     def total(self, counts: Mapping[Column, float]) -> Range:
-        """Price counts per sample, all parts together, in picojoules."""
+        """Price mean counts per sample, all parts together, in picojoules."""
         return sum(self.by_part(counts).values(), start=NOTHING)
 
     def per_sample(self, activity: Activity) -> NDArray[np.float64]:
         """Price every sample of an activity: picojoules [samples, 2], low and high."""
-        places = {column: index for index, column in enumerate(activity.columns)}
-        factors = np.zeros((len(activity.columns), 2))
-        for column, each in self.each.items():
-            factors[places[column]] += (each.low, each.high)
-        constant = sum(self.constant.values(), start=NOTHING)
-        return activity.table @ factors + (constant.low, constant.high)
+        counts = billed(activity)
+        ends = np.zeros((activity.samples, 2))
+        for charge in self.charges:
+            count = 1 if charge.column is None else counts[charge.column][:, None]
+            ends += count * np.array([charge.low, charge.high])
+        return ends
+
+
+def _grouped(
+    charges: tuple[Charge, ...], counts: Mapping[Column, float], key: Callable[[Charge], str]
+) -> dict[str, Range]:
+    groups: dict[str, Range] = {}
+    for charge in charges:
+        count = 1.0 if charge.column is None else counts[charge.column]
+        found = groups.get(key(charge), NOTHING)
+        groups[key(charge)] = found + Range(charge.low * count, charge.high * count)
+    return groups
+
+
+def billed(activity: Activity) -> dict[Column, Integers]:
+    """List the counts that are paid for, sample by sample: int64 [samples] by column.
+
+    They are those of the table, but that of membrane updates a population has at least as many as spikes: a
+    neuron that fires at every step has the same membrane after every reset, and was updated all the same.
+    """
+    counts = {column: activity.table[:, place] for place, column in enumerate(activity.columns)}
+    for quantity, name in activity.columns:
+        if quantity is Quantity.UPDATES:
+            column = (quantity, name)
+            counts[column] = np.maximum(counts[column], counts[(Quantity.SPIKES, name)])
+    return counts
+
+
+def means(activity: Activity) -> dict[Column, float]:
+    """Average the counts that are paid for over the samples."""
+    return {column: int(counts.sum()) / activity.samples for column, counts in billed(activity).items()}
 
 
 class Standing(Enum):
@@ -75,12 +120,19 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class Term:
-    """One term of a profile's energy; `price` where it is known, `note` what it holds or why there is none."""
+    """One term of a profile's energy; `price` where it is known, `note` what it holds or why there is none.
+
+    `figures` names the profile's energies that the price is made of. `unpriced` lists columns that the
+    term should hold but the profile has no energy for, and `unpriced_note` says what they are.
+    """
 
     name: str
     standing: Standing
     note: str
     price: Price | None = None
+    figures: tuple[str, ...] = ()
+    unpriced: tuple[Column, ...] = ()
+    unpriced_note: str = ""
 
 
 SYNAPTIC, UPDATES, MEMORY, MESSAGES, STATIC = TERMS = (

@@ -6,17 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from msc.compiler.energy.footprint import Structure
+from msc.compiler.energy.memory import Buffer
 from msc.compiler.energy.prices import Range, Term
 from msc.compiler.energy.profile import EnergyProfile
+from msc.compiler.energy.runs import StaticInput
 from msc.ir.activity import Activity
 from msc.ir.synapses import Wiring
 
-
-class StaticInput(Enum):
-    """Whether the current of a static frame is computed once, or at every step as a simulator of NIR does."""
-
-    ONCE = "once"
-    EVERY_STEP = "every-step"
+__all__ = [
+    "Change",
+    "EnergyReport",
+    "Interval",
+    "Priced",
+    "PricedTerm",
+    "Stage",
+    "StageReport",
+    "StaticInput",
+    "Twin",
+]
 
 
 class Stage(Enum):
@@ -37,11 +45,16 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class PricedTerm:
-    """A term with its energy per sample in nanojoules, in all and by projection or population."""
+    """A term with its energy per sample in nanojoules, in all and by projection or population.
+
+    `by_memory` is that of memory accesses by the size of the memory; empty for other terms. The note of
+    `term` says how many counts per sample have no price.
+    """
 
     term: Term
     range: Range | None
     by_part: Mapping[str, Range]
+    by_memory: Mapping[str, Range]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +62,8 @@ class Priced:
     """A profile's energy per sample in nanojoules: by term, and the total of the terms that are known.
 
     `total` is None where no term is; `low` and `high` are its ends with their intervals over samples.
-    `missing` names the terms that nobody published.
+    `missing` names the terms that nobody published. `buffers` says which memory holds what, where memory
+    is priced.
     """
 
     profile: EnergyProfile
@@ -58,6 +72,7 @@ class Priced:
     low: Interval | None
     high: Interval | None
     missing: tuple[str, ...]
+    buffers: tuple[Buffer, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,6 @@ class Twin:
 
     Nanojoules. `operations` is its arithmetic; `memory` from each operand read once (low) to no reuse at all
     (high). `spiking_operations` and `spiking_memory` are the spiking network's on the same profile.
-    `verdict` says in words which of both needs less, and on what that depends.
     """
 
     name: str
@@ -77,7 +91,6 @@ class Twin:
     memory: Range
     spiking_operations: Range
     spiking_memory: Range
-    verdict: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +100,7 @@ class StageReport:
     stage: Stage
     simulator: str
     wiring: Wiring
+    structure: Structure
     activity: Activity
     static_input: StaticInput
     profiles: tuple[Priced, ...]
@@ -97,11 +111,14 @@ class StageReport:
 
 @dataclass(frozen=True)
 class Change:
-    """One reason why a later stage differs from the first: a sentence, and by how many events or updates."""
+    """One reason why a later stage differs from the first: a sentence, and by how many events or updates.
+
+    `updates` is None where one of the stages did not show membranes.
+    """
 
     reason: str
     events: float
-    updates: float
+    updates: float | None
 
 
 @dataclass(frozen=True, eq=False)

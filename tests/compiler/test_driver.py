@@ -76,6 +76,7 @@ def test_the_report_says_what_was_done():
     assert artefact.report["sizes"]["populations"] == 1
     assert artefact.report["sizes"]["weights"] == 10
     assert artefact.report["described"] == "plain"
+    assert (artefact.report["energy"]["neurons"], artefact.report["energy"]["steps"]) == (2, 3)  # retimed
     assert compile_model(small, Recorder(), {}).report == artefact.report
 
 
