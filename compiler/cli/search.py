@@ -12,6 +12,7 @@ import typer
 
 from msc.compiler.cli import output
 from msc.compiler.cli import parameters as p
+from msc.compiler.cli import search_parameters as s
 from msc.compiler.cli.guarding import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def search(
     min_neurons: p.MinNeuronsOption = None,
     max_neurons: p.MaxNeuronsOption = None,
     fit: p.FitOption = None,
+    energy_profile: s.EnergyProfileOption = None,
     no_guards: p.NoGuardsOption = False,
     finalists: p.FinalistsOption = None,
     weight_seeds: p.WeightSeedsOption = None,

@@ -58,6 +58,7 @@ class Options:
     min_neurons: int | None = None
     max_neurons: int | None = None
     fit: str | None = None
+    energy_profile: str | None = None
     no_guards: bool = False
     finalists: int = 5
     weight_seeds: int = 3

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from msc.search.evolution.settings import SearchSettings
     from msc.search.scoring.evaluate import Evaluator
     from msc.search.scoring.fitting import Fit
+    from msc.search.scoring.pricing import Pricing
     from msc.search.skeleton import Skeleton
 
 STATIC_STEPS = 4
@@ -47,33 +48,42 @@ def prepare(given: Mapping[str, Any], stored: Mapping[str, Any] | None, folder: 
     from msc.search.scoring.evaluate import Evaluator
 
     options = Options(**{**({} if stored is None else remembered(stored, folder)), **given})
-    objectives, device, split, fit = _understood(options, given, stored)
+    objectives, device, split, fit, pricing = _understood(options, given, stored)
     batches = draw_batches(split, options.batch, options.batches, options.seed)
     trains = options.check_accuracy or any(objective.fitness.trains for objective in objectives)
     trained_on = split if trains else None
     settings = _settings(options, objectives, device, split, batches_hash(batches, trained_on))
-    settings = replace(settings, fit=fit if stored is None else _as_stored(fit, stored))
+    settings = replace(settings, fit=_fit_as_stored(fit, stored), pricing=_pricing_as_stored(pricing, stored))
     notes: tuple[str, ...] = ()
     if stored is None:
         settings, notes = _with_floor(settings)
+        notes += _left_out(pricing, split)
     elif settings.data_hash == stored["data_hash"]:
         settings = replace(settings, data=stored["data"])
     needed = tuple(objective.measure for objective in objectives)
     shared = (settings.limits, settings.guards, settings.epochs, settings.device)
-    return Prepared(settings, Evaluator(batches, needed, trained_on, *shared, fit=settings.fit), notes)
+    evaluator = Evaluator(batches, needed, trained_on, *shared, settings.fit, settings.pricing)
+    return Prepared(settings, evaluator, notes)
 
 
-def _as_stored(fit: Fit | None, stored: Mapping[str, Any]) -> Fit | None:
+def _fit_as_stored(fit: Fit | None, stored: Mapping[str, Any] | None) -> Fit | None:
     """Name a chip's profile as before where the profile is the same, wherever its file lies now."""
-    if fit is None or stored.get("fit_hash") != fit.profile.sha256:
+    if fit is None or stored is None or stored.get("fit_hash") != fit.profile.sha256:
         return fit
     name, _, _ = str(stored.get("fit")).rpartition(":")
     return replace(fit, name=name)
 
 
+def _pricing_as_stored(pricing: Pricing | None, stored: Mapping[str, Any] | None) -> Pricing | None:
+    """Name an energy profile as before where it is the same, wherever its file lies now."""
+    if pricing is None or stored is None or stored.get("energy_profile_hash") != pricing.profile.sha256:
+        return pricing
+    return replace(pricing, name=str(stored.get("energy_profile")))
+
+
 def _understood(
     options: Options, given: Mapping[str, Any], stored: Mapping[str, Any] | None
-) -> tuple[tuple[Objective, ...], str, Split, Fit | None]:
+) -> tuple[tuple[Objective, ...], str, Split, Fit | None, Pricing | None]:
     """Look up all that options name; raises UsageError with every offender among them."""
     from msc.compiler.cli.new import parse_shape
     from msc.search.data import find_data
@@ -86,6 +96,7 @@ def _understood(
     device = attempt(lambda: choose_device(options.device))
     chip = options.fit
     fit = None if chip is None else attempt(lambda: parse_fit(chip))
+    pricing = _pricing(options, objectives, attempt)
     text = options.input_shape
     shape = None if text is None else attempt(lambda: parse_shape(text))
     asked = _request(options, shape or _stored_shape(stored))
@@ -97,7 +108,27 @@ def _understood(
     assert objectives is not None
     assert device is not None
     assert split is not None
-    return objectives, device, split, fit
+    return objectives, device, split, fit, pricing
+
+
+def _pricing(options: Options, objectives: tuple[Objective, ...] | None, attempt: Attempts) -> Pricing | None:
+    """Read the energy profile that is named, or the usual one where energy is searched by."""
+    from msc.search.scoring.fitness import fitnesses
+    from msc.search.scoring.pricing import DEFAULT, parse_pricing
+
+    priced = [name for name, fitness in fitnesses().items() if fitness.priced]
+    searched_by = any(objective.measure in priced for objective in objectives or ())
+    name = DEFAULT if options.energy_profile is None and searched_by else options.energy_profile
+    return None if name is None else attempt(lambda: parse_pricing(name))
+
+
+def _left_out(pricing: Pricing | None, split: Split) -> tuple[str, ...]:
+    """Say what of every network a profile does not price: the multiplications of an input of values."""
+    from msc.ir.neurons import InputKind
+
+    if pricing is None or pricing.multiplies or split.kind is InputKind.EVENTS:
+        return ()
+    return (f"energy leaves out the first layer: {pricing.name} has no price for multiplying values",)
 
 
 def _objectives(

@@ -217,6 +217,8 @@ def _option(setting: str) -> str:
         return "--data, sha256 of its samples"
     if setting == "fit_hash":
         return "--fit, sha256 of its profile"
+    if setting == "energy_profile_hash":
+        return "--energy-profile, sha256 of its file"
     last = setting.removeprefix("skeleton.").removeprefix("limits.")
     return "--" + last.replace("_", "-")
 

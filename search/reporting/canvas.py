@@ -9,6 +9,7 @@ from io import BytesIO
 from itertools import pairwise
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 from msc.search.reporting.palette import hue, themed
 
@@ -36,7 +37,8 @@ def chart(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with rc_context(_style(name)):
+    with rc_context(_style(name)), catch_warnings():
+        filterwarnings("ignore", "Glyph .* missing from font")  # the page's fonts draw it, ours only measures
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
         FigureCanvasSVG(figure)
         width = WIDTH - left - right
@@ -117,18 +119,23 @@ def scale(
     least, most = min(values), max(values)
     if not zero and least > 0 and _STEEP < most / least < _ENDLESS:
         margin = (most / least) ** room
-        limits, ticks = (least / margin, most * margin), _log_ticks(least / margin, most * margin)
-        labels = _log_labels(ticks)
-        getattr(axes, f"set_{axis}scale")("log")
-        getattr(axes, f"{axis}axis").set_minor_locator(_no_ticks())
-    else:
-        least = min(least, 0.0) if zero else least
-        margin = room * (most - least) or 0.1 * abs(most) or 1.0
-        limits = (least if zero and least == 0 else least - margin, most + margin)
-        ticks = _round_ticks(*limits, whole=whole)
-        labels = tick_labels(ticks)
+        logarithmic(axes, axis, least / margin, most * margin)
+        return
+    least = min(least, 0.0) if zero else least
+    margin = room * (most - least) or 0.1 * abs(most) or 1.0
+    limits = (least if zero and least == 0 else least - margin, most + margin)
+    ticks = _round_ticks(*limits, whole=whole)
     getattr(axes, f"set_{axis}lim")(*limits)
-    getattr(axes, f"set_{axis}ticks")(ticks, labels)
+    getattr(axes, f"set_{axis}ticks")(ticks, tick_labels(ticks))
+
+
+def logarithmic(axes: Axes, axis: str, low: float, high: float) -> None:
+    """Make an axis (`x` or `y`) logarithmic between positive limits."""
+    ticks = _log_ticks(low, high)
+    getattr(axes, f"set_{axis}scale")("log")
+    getattr(axes, f"{axis}axis").set_minor_locator(_no_ticks())
+    getattr(axes, f"set_{axis}lim")(low, high)
+    getattr(axes, f"set_{axis}ticks")(ticks, _log_labels(ticks))
 
 
 def numbered(axes: Axes, first: int, count: int, words: str, *, edges: bool = False) -> None:

@@ -106,13 +106,13 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="facts">\n{items}\n</dl>'
 
 
-def tiles(entries: Iterable[tuple[str, str, str]]) -> str:
-    """Set figures large, each as its name, its value and what it is of (all text)."""
+def tiles(entries: Iterable[tuple[str, str, str]], kind: str = "tiles") -> str:
+    """Set figures large, each as its name, its value and what it is of (all text); `tiles wide` has room."""
     items = "\n".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(under)}</small></dd></div>"
         for name, value, under in entries
     )
-    return f'<dl class="tiles">\n{items}\n</dl>'
+    return f'<dl class="{kind}">\n{items}\n</dl>'
 
 
 def figure(drawing: str, caption: str) -> str:
@@ -129,6 +129,11 @@ def paragraph(*sentences: str, kind: str = "") -> str:
     """Write sentences (markup) as one paragraph."""
     opened = f'<p class="{kind}">' if kind else "<p>"
     return f"{opened}{' '.join(sentence for sentence in sentences if sentence)}</p>"
+
+
+def bullets(items: Iterable[str]) -> str:
+    """List sentences (markup) one below the other."""
+    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
 
 
 def warning(title: str, *sentences: str) -> str:

@@ -20,9 +20,11 @@ from msc.search.canonical import lowered_hash
 from msc.search.data import Split
 from msc.search.genome import Genome
 from msc.search.lower import lower
-from msc.search.scoring.fitness import Evidence, find_fitness, fitnesses
+from msc.search.scoring.emissions import delays_of, shown
+from msc.search.scoring.fitness import Evidence, Fitness, find_fitness, fitnesses
 from msc.search.scoring.fitting import Fit
 from msc.search.scoring.guards import Guards, Limits, finite_or_none
+from msc.search.scoring.pricing import Pricing
 from msc.search.scoring.rates import population_rates
 from msc.search.scoring.records import Record, Violation
 from msc.search.scoring.responses import Response, respond
@@ -48,8 +50,8 @@ class Evaluator:
 
     `batches` are the samples that candidates are shown: [B, *shape] each for static frames, [T, B, *shape]
     for events. `needed` names the measures that must come out finite. One pass of each batch serves all
-    measures that need no training. Norms use each batch's own statistics, but inside a cycle those of one
-    calibration pass of the first batch.
+    measures that need no training, those that are priced only with a `pricing`. Norms use each batch's own
+    statistics, but inside a cycle those of one calibration pass of the first batch.
     """
 
     batches: tuple[NDArray[np.float32], ...]
@@ -60,6 +62,7 @@ class Evaluator:
     epochs: int = 5
     device: str = "cpu"
     fit: Fit | None = None
+    pricing: Pricing | None = None
 
     def __call__(self, task: Task) -> Record:
         """Evaluate; what is wrong with a network is in the record, a bug raises.
@@ -89,8 +92,8 @@ class Evaluator:
         currents = _Currents() if task.detailed else None
         ran = _Pass(network, task.seed, self.device)
         batches = tuple(ran.responses(batch, currents) for batch in self._inputs())
-        evidence = Evidence(network, batches, self.split, task.seed, self.epochs)
-        values |= {f.name: f.measure(evidence) for f in fitnesses().values() if f.spikes and not f.trains}
+        evidence = self._evidence(network, task, batches)
+        values |= {f.name: f.measure(evidence) for f in fitnesses().values() if self._reads_spikes(f)}
         found = self.limits.violations(params, neurons, values["synops"])
         if self.guards is not None:
             found += self.guards.violations(network, batches)
@@ -109,6 +112,16 @@ class Evaluator:
             None if currents is None else currents.by_population(network),
             found,
         )
+
+    def _evidence(self, network: Network, task: Task, batches: tuple[tuple[Response, ...], ...]) -> Evidence:
+        """Put together what a pass of all batches found."""
+        steps = batches[0][0].steps
+        inputs = tuple(shown(network, batch, steps) for batch in self.batches)
+        return Evidence(network, batches, self.split, task.seed, self.epochs, inputs, self.pricing)
+
+    def _reads_spikes(self, fitness: Fitness) -> bool:
+        """Whether a measure needs responses, no training, and no profile that there is not."""
+        return fitness.spikes and not fitness.trains and not (fitness.priced and self.pricing is None)
 
     def _inputs(self) -> Iterator[Tensor]:
         for batch in self.batches:
@@ -142,7 +155,7 @@ class _Pass:
             self.module.momentum = 0.0
             observer = None if currents is None else currents.add
             return tuple(
-                respond(name, values)
+                respond(name, values, delays_of(self.network, name))
                 for name, values in self.module.stream(inputs, observer=observer)
                 if not isinstance(self.network.population(name).neuron, LI)
             )

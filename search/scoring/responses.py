@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -12,28 +12,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from msc.search.scoring.emissions import Emissions
+
 _CPU_BLOCK = 2**22  # values: a block of codes stays in the last cache
 _OTHER_BLOCK = 2**20  # neurons: every sum in float32 stays far below 2^24
 _LEAST_BLOCK = 2**10  # neurons
 
 
-@dataclass(frozen=True)
-class Response:
+@dataclass(frozen=True, kw_only=True)
+class Response(Emissions):
     """How one population of N neurons responded to a batch of B samples over T steps.
 
     All integers, exact. With s[t, b, n] in {0, 1} the spikes and c[b, n] = sum over t of s the counts:
     `overlaps` [T, B, B] neurons that fire in both samples at step t; `distances` [B, B] the Manhattan
     distance sum over n of |c[i, n] - c[j, n]|; `levels` [T, B] neurons whose count is at least k = 1..T;
-    `totals` [*shape] spikes of each neuron over all steps and samples; `channels` [B, C] spikes of each
-    channel over steps and map. `shape` is the population's, N its product.
+    `channels` [B, C] spikes of each channel over steps and map; `totals` and `late` as `Emissions` says.
+    `shape` is the population's, N its product.
     """
 
-    population: str
     shape: tuple[int, ...]
     overlaps: NDArray[np.int64]
     distances: NDArray[np.int64]
     levels: NDArray[np.int64]
-    totals: NDArray[np.int64]
     channels: NDArray[np.int64]
 
     @property
@@ -67,8 +67,8 @@ class Response:
         return float(self.totals.sum()) / max(1, self.neurons * self.steps * self.samples)
 
 
-def respond(population: str, spikes: Tensor) -> Response:
-    """Digest spikes [T, B, *shape] of 0 and 1 (float32, any device).
+def respond(population: str, spikes: Tensor, delays: Sequence[int] = ()) -> Response:
+    """Digest spikes [T, B, *shape] of 0 and 1 (float32, any device), those of the last `delays` steps apart.
 
     Distances come from the counts' thermometer code, |a - b| = sum over k of [a >= k] xor [b >= k]: each
     level k that is reached costs one Gram matrix, as each step does, added up over blocks of neurons.
@@ -89,17 +89,23 @@ def respond(population: str, spikes: Tensor) -> Response:
             levels[level] += each
             distances += each[:, None] + each - 2 * both
     found = Response(
-        population,
-        tuple(shape),
-        overlaps.cpu().numpy(),
-        distances.cpu().numpy(),
-        levels.cpu().numpy(),
-        _summed(counts, 0).reshape(shape),
-        _summed(counts.unflatten(1, (shape[0], -1)), 2),
+        population=population,
+        totals=_summed(counts, 0).reshape(shape),
+        late={delay: _late(flat, delay).reshape(shape) for delay in delays},
+        shape=tuple(shape),
+        overlaps=overlaps.cpu().numpy(),
+        distances=distances.cpu().numpy(),
+        levels=levels.cpu().numpy(),
+        channels=_summed(counts.unflatten(1, (shape[0], -1)), 2),
     )
     spent = found.totals.sum()
     assert spent == found.levels.sum() == found.fired.sum(), f"{population}: spikes are 0 or 1"
     return found
+
+
+def _late(flat: Tensor, delay: int) -> NDArray[np.int64]:
+    """Count the spikes of each neuron in the last `delay` steps of [T, B, N]."""
+    return _summed(flat[max(len(flat) - delay, 0) :].sum(0), 0)  # up to T in float32: exact
 
 
 def _code_type(flat: Tensor) -> torch.dtype:

@@ -20,7 +20,7 @@ from tests.cli.searching import SMALL, Caller, contents
 from tests.requires import require
 
 ALL_DATA = sorted(str(part.name) for part in discover("msc.search.data", "DATASET").values())  # type: ignore[attr-defined]
-ALL_FITNESSES = "accuracy, bie, bie-binary, bie-norm, hd, params, rate, sahd, synops"
+ALL_FITNESSES = "accuracy, bie, bie-binary, bie-norm, energy, hd, params, rate, sahd, synops"
 
 
 @pytest.fixture

@@ -132,6 +132,7 @@ def settings_table(study: Study) -> str:
         ("skeleton", text(_skeleton(settings["skeleton"]))),
         ("neuron", text(_neuron(settings["skeleton"]))),
         *((name, _goal_text(goal)) for name, goal in _objectives(study)),
+        *_energy_profile(settings),
         ("strategy", _strategy(settings)),
         (
             "candidates",
@@ -150,6 +151,13 @@ def _objectives(study: Study) -> Iterator[tuple[str, Goal]]:
     """Number the objectives where there are several."""
     for place, goal in enumerate(study.goals, start=1):
         yield (f"objective {place}" if len(study.goals) > 1 else "objective"), goal
+
+
+def _energy_profile(settings: Any) -> Iterator[tuple[str, str]]:
+    """Say what energy was measured with; runs without it have no such setting."""
+    if "energy_profile" in settings:
+        profile, hash = settings["energy_profile"], settings["energy_profile_hash"]
+        yield "energy profile", f"{text(profile)}, sha256 {short_hash(hash)}"
 
 
 def _goal_text(goal: Goal) -> str:

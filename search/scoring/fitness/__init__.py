@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, cached_property
 from typing import cast
 
 from msc.compiler.registry import choose, discover
-from msc.ir.network import Network
+from msc.ir.activity import Column
+from msc.ir.network import Model, Network
+from msc.ir.synapses import Wiring, wire
 from msc.search.data import Split
+from msc.search.scoring.emissions import Emissions, counted
+from msc.search.scoring.pricing import Pricing
 from msc.search.scoring.responses import Response
 
 
@@ -25,8 +29,9 @@ class Better(Enum):
 class Evidence:
     """What one evaluation knows of a network.
 
-    `batches` holds, for each batch of samples, how every spiking population responded (in causal order);
-    `split` is the data to train on, `seed` and `epochs` how, for the measures that train.
+    `batches` holds, for each batch of samples, how every spiking population responded (in causal order), and
+    `inputs` what the source emitted; `pricing` is what events and updates cost, for the measures that are
+    priced; `split` is the data to train on, `seed` and `epochs` how, for the measures that train.
     """
 
     network: Network
@@ -34,6 +39,31 @@ class Evidence:
     split: Split | None = None
     seed: int = 0
     epochs: int = 1
+    inputs: tuple[Emissions, ...] = ()
+    pricing: Pricing | None = None
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.batches[0][0].steps
+
+    @property
+    def samples(self) -> int:
+        """The samples of a batch."""
+        return self.batches[0][0].samples
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """The synapses of the network, no weight taken to be zero."""
+        return wire(Model(self.network))
+
+    @cached_property
+    def counts(self) -> tuple[Mapping[Column, int], ...]:
+        """Events by projection and spikes by population, over all samples of each batch."""
+        return tuple(
+            counted(self.wiring, (*self.inputs[index : index + 1], *responses))
+            for index, responses in enumerate(self.batches)
+        )
 
 
 @dataclass(frozen=True)
@@ -43,7 +73,7 @@ class Fitness:
     `name` is what `--fitness` calls it, `title` what reports do; `better` the direction unless a search
     names the other (`bie:max`); `source` the paper and equation. `trains` says that it costs a training;
     `shrinks` that small networks win when it is minimised, so that a search needs a floor under their size;
-    `spikes` that it needs responses (else the network alone).
+    `spikes` that it needs responses (else the network alone); `priced` that it needs an energy profile.
     """
 
     name: str
@@ -54,6 +84,7 @@ class Fitness:
     spikes: bool = True
     trains: bool = False
     shrinks: bool = False
+    priced: bool = False
 
 
 @cache

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 
-import numpy as np
-from numpy.typing import NDArray
-
-from msc.ir.counts import fan_out
+from msc.ir.activity import Column, Quantity
 from msc.ir.network import Network
+from msc.ir.synapses import Operation, operation
 from msc.search.scoring.fitness import Better, Evidence, Fitness
-from msc.search.scoring.responses import Response
 
 
 def synops(evidence: Evidence) -> float:
     """Counts synaptic events per sample over all T steps, mean over batches.
 
-    Sum over populations and neurons of the neuron's spikes times the neurons it has synapses on (pairs that
-    the ops of its projections connect, inside the borders of the map). Events that a delay carries past the
-    last step count. The input is left out: an analog one costs multiplications, events are no response of
-    a population.
+    The effective ACs of `msc energy`, if no weight is zero: the sum over projections and source neurons of
+    the neuron's spikes times the neurons it has synapses on (pairs that the ops connect, inside the borders
+    of the map). What a delay carries past the last step does not count, events of the input do; values of an
+    analog input cost multiplications, and are left out.
     """
-    synapses = {r.population: _synapses(evidence.network, r) for r in evidence.batches[0]}
-    return fmean(_of_batch(responses, synapses) for responses in evidence.batches)
+    return fmean(_events(evidence.network, counts) / evidence.samples for counts in evidence.counts)
 
 
-def _of_batch(responses: Sequence[Response], synapses: Mapping[str, NDArray[np.int64]]) -> float:
-    events = sum(int((response.totals * synapses[response.population]).sum()) for response in responses)
-    return events / responses[0].samples
-
-
-def _synapses(network: Network, response: Response) -> NDArray[np.int64]:
-    """Count the synapses out of each neuron of a population."""
-    none = np.zeros(response.shape, dtype=np.int64)
-    return sum((fan_out(p, response.shape) for p in network.out_of(response.population)), start=none)
+def _events(network: Network, counts: Mapping[Column, int]) -> int:
+    spiking = (p.name for p in network.projections if operation(network, p) is Operation.AC)
+    return sum(counts.get((Quantity.EVENTS, name), 0) for name in spiking)
 
 
 FITNESS = Fitness(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, simplefilter
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +17,7 @@ from msc.search.reporting.canvas import (
     dots,
     end_labels,
     headline,
+    logarithmic,
     numbered,
     scale,
     tick_labels,
@@ -89,6 +91,14 @@ def test_any_values_can_be_scaled(values: list[float]) -> None:
     assert low <= min(values) <= max(values) <= high
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert len(set(labels)) == len(labels)
+
+
+def test_a_logarithmic_axis_has_ticks_of_one_digit() -> None:
+    def draw(axes: Axes) -> None:
+        logarithmic(axes, "x", 0.1, 10.0)
+
+    svg = chart("ratios", "ratios", draw)
+    assert re.findall(r">([\d.]+)</text>", svg)[:7] == ["0.1", "0.3", "1", "3", "10", "0.0", "0.2"]
 
 
 @pytest.mark.parametrize("values", [[0.001, 100.0], [1e-6, 1e8], [1.0, 60.0], [3e4, 9e6]])
@@ -169,3 +179,9 @@ def test_steps_are_numbered_from_the_first(first: int, count: int, labels: list[
     assert low < first
     assert first + count - 1 < high
     assert axes.get_xlabel() == "step"
+
+
+def test_words_that_our_font_lacks_are_no_warning() -> None:
+    with catch_warnings():
+        simplefilter("error")
+        assert "我的芯片" in drawn([1.0, 2.0], title="我的芯片")

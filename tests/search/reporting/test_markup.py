@@ -8,6 +8,7 @@ from msc.search.reporting.markup import (
     accurate,
     bar,
     brief,
+    bullets,
     duration,
     listed,
     number,
@@ -77,6 +78,12 @@ def test_times_have_two_units_at_most(seconds: float, written: str) -> None:
 def test_tiles_hold_text() -> None:
     html = tiles([("a<b", "1", "of 2"), ("c", "<i>", "")])
     assert words(html) == "a<b 1 of 2 c <i>"
+    assert html.startswith('<dl class="tiles">')
+    assert tiles([("a", "1", "")], kind="tiles wide").startswith('<dl class="tiles wide">')
+
+
+def test_bullets_hold_markup() -> None:
+    assert bullets(["<em>a</em>", "b"]) == "<ul><li><em>a</em></li><li>b</li></ul>"
 
 
 def test_words() -> None:

@@ -20,12 +20,13 @@ from msc.search.lower import lower, require_connected
 from msc.search.scoring.evaluate import Evaluator, Task
 from msc.search.scoring.fitness import fitnesses
 from msc.search.scoring.guards import Guards, Limits
+from msc.search.scoring.pricing import parse_pricing
 from msc.search.skeleton import Dale
 from tests.search.sample_genomes import CUT_LAYERS, layered
 
 SPLIT = digits()
 BATCHES = (SPLIT.train_inputs[:12], SPLIT.train_inputs[12:24])
-UNTRAINED = {f.name for f in fitnesses().values() if not f.trains}
+UNTRAINED = {f.name for f in fitnesses().values() if not (f.trains or f.priced)}
 
 
 def genome(seed: int = 0, space: str = "mse-nas", **skeleton: object) -> Genome:
@@ -201,6 +202,22 @@ def test_events_are_scored_too() -> None:
     events = (rng.random((5, 10, 2, 8, 8)) < 0.3).astype(np.float32)
     drawn = genome(1, input="events", input_shape=(2, 8, 8), timesteps=5)
     assert set(Evaluator((events,))(Task(drawn, 0)).values) == UNTRAINED
+
+
+@pytest.mark.parametrize("kind", ["static", "events"])
+def test_energy_is_measured_where_there_is_a_profile(kind: str) -> None:
+    """The input counts: with it black, the same network costs less on a profile that prices its events."""
+    pricing = parse_pricing("cmos45-int8")
+    drawn = genome(1, input=kind, input_shape=(1, 8, 8))
+    lit = (np.random.default_rng(0).random((4, 12, 1, 8, 8)) < 0.3).astype(np.float32)
+    batch = BATCHES[0] if kind == "static" else lit
+    shown, black = (Evaluator((b,), pricing=pricing)(Task(drawn, 0)) for b in (batch, np.zeros_like(batch)))
+    assert set(shown.values) == set(black.values) == UNTRAINED | {"energy"}
+    assert (shown.values["energy"] or 0) > (black.values["energy"] or 0) > 0
+    plain = Evaluator((batch,))(Task(drawn, 0))
+    assert shown == replace(plain, values={**plain.values, "energy": shown.values["energy"]})
+    sent = pickle.loads(pickle.dumps(Evaluator((batch,), pricing=pricing)))
+    assert sent(Task(drawn, 0)) == shown
 
 
 def test_guards_can_be_moved() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from msc.ir.counts import count, fan_out
 from msc.ir.linear import apply_ops
-from msc.ir.network import Projection
+from msc.ir.network import Network, Projection
 from msc.ir.neurons import LI, LIF, InputKind, Source
 from msc.ir.ops import AvgPool2d, Conv2d, Flatten, Linear, Op, Shape, SumPool2d, weight_shape
 from msc.ir.shapes import population_shapes, projection_shapes
@@ -65,13 +65,10 @@ def test_fan_out_of_strides_and_groups_by_hand() -> None:
     assert found.tolist() == [[[3, 3, 3, 3, 0]], [[3, 3, 3, 3, 0]]]
 
 
-def test_synops_by_hand() -> None:
-    """Neurons a fire 3, 1, 2 times over two samples (T = 2): on 5 synapses each by one dense map to b,
-    on 1 each by the identity to c. b's five neurons fire 4 times in all, on 2 synapses each.
-    (6 * 6 + 4 * 2) / 2 samples = 22. The output's spikes travel nowhere, the input's are not counted.
-    """
-    network = net(
-        Source((4,), InputKind.EVENTS),
+def branching(kind: InputKind) -> Network:
+    """A dense map of 4 to 3 neurons a, which branches into b (dense, 5) and c (identity, a step later)."""
+    return net(
+        Source((4,), kind),
         {"a": LIF(), "b": LIF(), "c": LIF(), "out": LIF()},
         edge("input", "a", Linear(3)),
         edge("a", "b", Linear(5)),
@@ -79,21 +76,43 @@ def test_synops_by_hand() -> None:
         edge("b", "out", Linear(2)),
         edge("c", "out", Linear(2)),
     )
+
+
+def branching_batch() -> dict[str, Spikes]:
+    """Neurons a fire 3, 1, 2 times over two samples (T = 2), half of it in the first step; b 4 times."""
     a: Spikes = np.array([[[1, 0, 1], [1, 0, 0]], [[1, 0, 0], [0, 1, 1]]], np.float32)
     b: Spikes = np.zeros((2, 2, 5), np.float32)
     b[0, :, :2] = 1
-    batch = {"a": a, "b": b, "c": np.zeros((2, 2, 3), np.float32), "out": np.ones((2, 2, 2), np.float32)}
-    assert synops(evidence(batch, network=network)) == 22
+    return {"a": a, "b": b, "c": np.zeros((2, 2, 3), np.float32), "out": np.ones((2, 2, 2), np.float32)}
+
+
+def test_synops_by_hand() -> None:
+    """a's 6 spikes reach 5 neurons each, its 3 of the first step one more: the delay carries the others past
+    the end. b's 4 reach 2 each: (30 + 3 + 8) / 2 samples. The output's spikes travel nowhere.
+    """
+    assert synops(evidence(branching_batch(), network=branching(InputKind.EVENTS))) == 20.5
+
+
+def test_synops_count_events_of_the_input_and_not_its_values() -> None:
+    """Three events over both samples reach 3 neurons each; as many values of a frame are multiplied."""
+    events: Spikes = np.zeros((2, 2, 4), np.float32)
+    events[0, 0, :2] = events[1, 1, 3] = 1
+    found = evidence(branching_batch(), network=branching(InputKind.EVENTS), inputs=[events])
+    assert synops(found) == 20.5 + 9 / 2
+    frames: Spikes = np.ones((2, 4), np.float32)
+    found = evidence(branching_batch(), network=branching(InputKind.STATIC), inputs=[frames])
+    assert synops(found) == 20.5
 
 
 def test_synops_count_every_spike_where_it_is() -> None:
-    """Random spikes: each sent alone through its projections with weights of one."""
+    """Random spikes: each sent alone through its projections with weights of one, if it arrives in time."""
     network = STRUCTURES["parallel_feedback"]
     shapes = population_shapes(network)
     rng = np.random.default_rng(0)
     batch = {n: (rng.random((3, 4, *shapes[n])) < 0.3).astype(np.float32) for n in ("a", "out")}
+    assert {p.delay for p in network.projections} == {0, 1, 2}
     events = sum(
-        int((spikes * reached(p.ops, shapes[name])).sum())
+        int((spikes[: 3 - p.delay] * reached(p.ops, shapes[name])).sum())
         for name, spikes in batch.items()
         for p in network.out_of(name)
     )
@@ -102,7 +121,7 @@ def test_synops_count_every_spike_where_it_is() -> None:
 
 def test_silence_costs_no_synops() -> None:
     batch = {"a": np.zeros((2, 2, 4, 6, 6), np.float32), "b": np.zeros((2, 2, 4, 6, 6), np.float32)}
-    assert synops(evidence(batch)) == 0
+    assert synops(evidence(batch, network=STRUCTURES["chain"])) == 0
 
 
 def test_rate_by_hand() -> None:

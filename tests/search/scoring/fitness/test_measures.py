@@ -11,7 +11,6 @@ import pytest
 from msc.compiler.registry import UnknownPartError
 from msc.search.scoring import fitness
 from msc.search.scoring.fitness import Better, Evidence, find_fitness, fitnesses
-from tests.networks import STRUCTURES
 from tests.search.scoring.fitness.spikes import evidence, random_batch
 
 DIRECTIONS = {
@@ -19,6 +18,7 @@ DIRECTIONS = {
     "bie": Better.LOWER,
     "bie-binary": Better.LOWER,
     "bie-norm": Better.HIGHER,
+    "energy": Better.LOWER,
     "hd": Better.HIGHER,
     "params": Better.LOWER,
     "rate": Better.LOWER,
@@ -41,6 +41,7 @@ def test_what_a_measure_needs() -> None:
     assert {f.name for f in fitnesses().values() if not f.spikes} == {"params", "accuracy"}
     assert {f.name for f in fitnesses().values() if f.trains} == {"accuracy"}
     assert {f.name for f in fitnesses().values() if f.shrinks} == {"bie", "bie-binary"}
+    assert {f.name for f in fitnesses().values() if f.priced} == {"energy"}
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)
@@ -92,5 +93,5 @@ def test_one_sample_has_a_value(name: str) -> None:
 def test_a_value_is_a_plain_float(name: str) -> None:
     """What is written to a file as JSON."""
     if not find_fitness(name).trains:
-        found: Evidence = evidence(random_batch(6), network=STRUCTURES["membrane"])
+        found: Evidence = evidence(random_batch(6))
         assert type(find_fitness(name).measure(found)) is float
