@@ -47,10 +47,15 @@ class Accuracy:
         }
 
     def _share(self, outputs: NDArray[Any]) -> float:
-        from msc.search.readout import class_scores
+        return share_right(outputs, self.labels, self.classes)
 
-        scores: NDArray[np.float64] = class_scores(outputs.astype(float), self.classes)
-        return float((scores.argmax(1) == self.labels).mean())
+
+def share_right(outputs: NDArray[Any], labels: NDArray[Any], classes: int) -> float:
+    """Compute the share of samples that outputs [T, B, classes * votes] classify as the labels [B] say."""
+    from msc.search.readout import class_scores
+
+    scores: NDArray[np.float64] = class_scores(outputs.astype(float), classes)
+    return float((scores.argmax(1) == labels).mean())
 
 
 def asked_for(options: Options, classes: int, static: bool, owner: str) -> Accuracy | None:

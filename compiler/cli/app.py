@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from msc.compiler.cli import compile, demo, doctor, new, output, run, search, show, train, verify
+from msc.compiler.cli import compile, demo, doctor, energy, new, output, run, search, show, train, verify
 from msc.compiler.cli.guarding import guarded
 
 ABOUT = "Turn an evolved spiking-network genome into artefacts that run the same, spike for spike."
@@ -48,6 +48,7 @@ app.command("train")(guarded(train.train))
 app.command("compile")(guarded(compile.compile_command))
 app.command("run")(guarded(run.run))
 app.command("verify")(guarded(verify.verify))
+app.command("energy")(guarded(energy.energy))
 app.command("demo")(guarded(demo.demo))
 app.command("doctor")(doctor.doctor)  # not guarded: it must work where what guarding imports is missing
 

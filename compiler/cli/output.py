@@ -27,8 +27,13 @@ def answer(text: str) -> None:
 
 
 def answer_json(value: Any) -> None:
-    """Print the answer as JSON: sorted keys, two spaces, the same bytes for the same value."""
-    answer(json.dumps(value, indent=2, sort_keys=True, allow_nan=False))
+    """Print the answer as JSON."""
+    answer(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Write JSON: sorted keys, two spaces, the same bytes for the same value."""
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
 
 
 def note(text: str) -> None:

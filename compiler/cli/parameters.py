@@ -164,6 +164,9 @@ DataOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+DownloadOption: TypeAlias = Annotated[
+    bool, typer.Option("--download", help="Fetch files of the data that are missing.")
+]
 KindOfDataOption: TypeAlias = Annotated[
     Input | None, typer.Option("--input", help="The kind the data must have.", show_default=False)
 ]

@@ -35,7 +35,7 @@ def train(
     finetune: t.FinetuneOption = None,
     weights: t.StartOption = None,
     option: t.TargetOptionsOption = None,
-    download: t.DownloadOption = False,
+    download: p.DownloadOption = False,
     resume: p.ResumeOption = False,
     out: t.RunFolderOption = None,
     as_json: p.JsonOption = False,

@@ -77,9 +77,6 @@ TargetOptionsOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-DownloadOption: TypeAlias = Annotated[
-    bool, typer.Option("--download", help="Fetch files of the data that are missing.")
-]
 RunFolderOption: TypeAlias = Annotated[
     str | None,
     typer.Option(

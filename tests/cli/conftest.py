@@ -57,6 +57,16 @@ def cell_genome(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def digits_genome(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A connected mse-nas genome that fits digits."""
+    folder = tmp_path_factory.mktemp("digits")
+    shape = ("--input-shape", "1,8,8", "--channels", "4", "--layers", "2", "--timesteps", "2")
+    result = msc("new", "--seed", "3", *shape, "-o", "g.json", folder=folder)
+    assert result.returncode == 0, result.stderr
+    return folder / "g.json"
+
+
+@pytest.fixture(scope="session")
 def bundle(genome: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small genome compiled for lava."""
     folder = tmp_path_factory.mktemp("bundle")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msc.compiler.cli.output import WIDTH, table
 from tests.cli.calling import MSC, environment, msc
 
-COMMANDS = ("new", "show", "compile", "run", "verify", "search", "doctor", "demo")
+COMMANDS = ("new", "show", "compile", "run", "verify", "energy", "search", "doctor", "demo")
 WORDS = st.text(alphabet="abc de,;:", max_size=150)
 
 

@@ -59,11 +59,14 @@ def test_commands_run_in_order(tmp_path: Path) -> None:
         "onnx-from-nir/network.onnx",
         "spikes.npz",
         "wider.json",
+        "energy.html",
     ):
         assert (tmp_path / made).stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", ["new", "show", "compile", "run", "verify", "search", "doctor", "demo"])
+@pytest.mark.parametrize(
+    "name", ["new", "show", "compile", "run", "verify", "energy", "search", "doctor", "demo"]
+)
 def test_every_command_is_in_the_readme(name: str) -> None:
     assert f"msc {name}" in README
 
