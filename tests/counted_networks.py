@@ -68,19 +68,19 @@ def counted_run(seed: int, pruned: bool = True, samples: int = 3) -> Run:
     return Run(model, inputs, steps, {network.source.name: frames, **trace.spikes}, trace.membranes)
 
 
-def chain(rng: np.random.Generator, shape: Shape, most: int = 4) -> tuple[Op, ...]:
-    """Draw up to `most` ops that fit a population of `shape`."""
+def chain(rng: np.random.Generator, shape: Shape, most: int = 4, fewest: int = 0) -> tuple[Op, ...]:
+    """Draw `fewest` to `most` ops that fit a population of `shape`."""
     while True:
         ops: list[Op] = []
         made = shape
         try:
-            for _ in range(int(rng.integers(0, most + 1))):
+            for _ in range(int(rng.integers(fewest, most + 1))):
                 op = _op(rng, made)
                 made = output_shape(op, made)
                 ops.append(op)
         except ValueError:
             continue
-        if prod(made) <= 200:
+        if prod(made) <= 250:
             return tuple(ops)
 
 
@@ -97,7 +97,7 @@ def _network(rng: np.random.Generator) -> Network:
     draft = _Draft(
         [Population("input", Source(shape, list(InputKind)[int(rng.integers(3))]))], {"input": shape}
     )
-    for index in range(int(rng.integers(1, 4))):
+    for index in range(int(rng.integers(1, 5))):
         _grow(rng, draft, f"h{index}")
     last = draft.populations[-1].name
     draft.shapes["head"] = (int(rng.integers(2, 5)),)
@@ -114,17 +114,21 @@ def _network(rng: np.random.Generator) -> Network:
 
 def _source_shape(rng: np.random.Generator) -> Shape:
     way = rng.random()
-    if way < 0.15:
+    if way < 0.08:
         return (int(rng.integers(1, 9)),)
-    if way < 0.35:
+    if way < 0.25:
         return (int(rng.choice([1, 2, 4])), int(rng.integers(4, 12)))
-    return (int(rng.choice([1, 2, 3, 4])), int(rng.integers(3, 7)), int(rng.integers(3, 7)))
+    return (int(rng.choice([1, 2, 3, 4])), int(rng.integers(3, 8)), int(rng.integers(3, 8)))
 
 
 def _grow(rng: np.random.Generator, draft: _Draft, name: str) -> None:
     """Add a population fed by one before it, perhaps twice, and perhaps by others of the same shape."""
     base = draft.populations[-1 if rng.random() < 0.8 else int(rng.integers(len(draft.populations)))].name
-    ops = chain(rng, draft.shapes[base])
+    ops = (
+        chain(rng, draft.shapes[base], fewest=1, most=1)
+        if rng.random() < 0.6
+        else chain(rng, draft.shapes[base])
+    )
     made = draft.shapes[base]
     for op in ops:
         made = output_shape(op, made)
@@ -220,13 +224,13 @@ def _drawn(key: str, shape: Shape, rng: np.random.Generator, zeros: float) -> Ar
     kept = rng.random(shape) >= zeros
     match key.rpartition("/")[2]:
         case "weight":
-            drawn = rng.normal(0.2, 1.5, shape) / np.sqrt(np.prod(shape[1:])) * kept
+            drawn = rng.normal(0.5, 2.0, shape) / np.sqrt(np.prod(shape[1:])) * kept
         case "gamma":
             drawn = rng.uniform(0.5, 1.5, shape) * kept
         case "var":
             drawn = rng.uniform(0.5, 1.5, shape)
         case _:
-            drawn = rng.normal(0.05, 0.1, shape)
+            drawn = rng.normal(0.15, 0.2, shape)
     return drawn.astype(np.float32)
 
 

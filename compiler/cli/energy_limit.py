@@ -9,7 +9,7 @@ from math import isfinite
 
 from msc.compiler.cli.failures import UsageError
 from msc.compiler.energy.report import EnergyReport, Priced
-from msc.compiler.energy.words import energy, percent
+from msc.compiler.energy.words import digits, energy
 
 NANOJOULES = {"pJ": 1e-3, "nJ": 1.0, "uJ": 1e3, "mJ": 1e6, "J": 1e9}
 _MICRO = str.maketrans("µμ", "uu")
@@ -49,9 +49,8 @@ def exceeding(report: EnergyReport, limit: Limit) -> Iterator[str]:
             if most is None:
                 yield f"{where}: its energy is not known, no term of the profile has a price"
             elif most > limit.nanojoules:
-                above = most - limit.nanojoules
-                share = percent(above / limit.nanojoules)
-                yield f"{where}: up to {energy(most)} per sample, {energy(above)} ({share}) above"
+                many = most / limit.nanojoules
+                yield f"{where}: up to {energy(most)} per sample, {digits(many)} times as much"
 
 
 def upper_end(priced: Priced) -> float | None:

@@ -9,7 +9,7 @@ from textwrap import wrap
 from msc.compiler.cli import output
 from msc.compiler.cli.energy_limit import NANOJOULES
 from msc.compiler.energy.comparing import Comparison, Winner, comparisons, conclusion
-from msc.compiler.energy.prices import Range, Standing, Term
+from msc.compiler.energy.prices import SYNAPTIC, Range, Standing, Term
 from msc.compiler.energy.report import Change, EnergyReport, Interval, Priced, StageReport, StaticInput
 from msc.compiler.energy.tallies import Total, is_static, joined, members, total
 from msc.compiler.energy.words import count, digits, factors, percent, size, span
@@ -152,11 +152,12 @@ def _term(priced: Priced, index: int, nanojoules: float) -> str:
 
 
 def _unpriced(report: EnergyReport, terms: Sequence[Term]) -> Iterator[str]:
-    """Say how many events a term leaves out, as the profile has no energy for them."""
-    if any(term.unpriced for term in terms):
-        means = [stage.activity.mean for stage in report.stages]
-        left = [sum(mean(*c) for c in term.unpriced) for mean, term in zip(means, terms, strict=True)]
-        yield _row("  not priced: MACs", [count(each) for each in left])
+    """Say how many counts a term leaves out, as the profile has no energy for them."""
+    means = [stage.activity.mean for stage in report.stages]
+    left = [sum(mean(*c) for c in term.unpriced) for mean, term in zip(means, terms, strict=True)]
+    if any(left):
+        what = "events" if terms[0].name == SYNAPTIC else "messages"
+        yield _row(f"  {what} not priced", [count(each) for each in left])
 
 
 def _unit(priced: Sequence[Priced]) -> tuple[str, float]:

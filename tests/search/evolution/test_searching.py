@@ -43,10 +43,8 @@ SEVERAL: dict[str, Any] = {"objectives": (BIE, SYNOPS)}
 
 
 @pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        fake_pool.install(patch.setattr)
-        yield
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_pool.install(monkeypatch.setattr)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
