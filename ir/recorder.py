@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from msc.ir.activity import Activity, Column, Integers, Quantity, Readout
 from msc.ir.fixed import on_host
 from msc.ir.neurons import LI, InputKind, Source
-from msc.ir.ops import Quantise
+from msc.ir.ops import Quantise, Shape
 from msc.ir.synapses import Wiring
 from msc.ir.tally import Scratch, Tally
 
@@ -56,31 +56,20 @@ class Recorder:
     ) -> None:
         network = wiring.network
         names = [p.name for p in network.populations]
-        spikes = [
-            Readout((Quantity.SPIKES, name), name, np.ones(wiring.shapes[name], np.int64)) for name in names
-        ]
-        events = readouts_of(wiring)
-        updates: list[Column] = [(Quantity.UPDATES, p.name) for p in network.populations if not p.is_source]
+        counted = (*readouts_of(wiring), *(_spikes(name, wiring.shapes[name]) for name in names))
+        updates = [(Quantity.UPDATES, p.name) for p in network.populations if not p.is_source]
         self._columns: tuple[Column, ...] = (
-            *(readout.column for readout in (*events, *spikes)),
+            *(readout.column for readout in counted),
             *(updates if membranes else ()),
             *(readout.column for readout in extra),
         )
-        self._steps = steps
-        self._output = network.output
-        # Sums of spikes are exact in any numbers, and faster in their own.
-        self._summed = np.float64 if isinstance(network.population(network.output).neuron, LI) else None
-        values = {p.name for p in network.populations if isinstance(p.neuron, Source | LI)}
         self._place = {column: place for place, column in enumerate(self._columns)}
         assert len(self._place) == len(self._columns), "a column is counted twice"
-        by_population: dict[str, list[Readout]] = {name: [] for name in names}
-        for readout in (*events, *spikes, *extra):
-            by_population[readout.population].append(readout)
-        scratch = Scratch()
-        self._tallies = {
-            name: Tally(readouts, wiring.shapes[name], steps, name not in values, scratch)
-            for name, readouts in by_population.items()
-        }
+        self._steps = steps
+        self._output = network.output
+        # Sums of spikes are exact in their own numbers, which is faster; those of membranes round.
+        self._summed = np.float64 if isinstance(network.population(network.output).neuron, LI) else None
+        self._tallies = _tallies(wiring, (*counted, *extra), steps)
         self._shapes = wiring.shapes
         self._drawn = {name: _evenly(prod(wiring.shapes[name]), RASTER_NEURONS) for name in names}
         self._raster = {
@@ -164,6 +153,23 @@ class Recorder:
             return
         drawn = emitted[: len(raster), 0].reshape(min(len(emitted), len(raster)), -1)
         raster[:] = drawn[:, self._drawn[population]] != 0
+
+
+def _spikes(population: str, shape: Shape) -> Readout:
+    return Readout((Quantity.SPIKES, population), population, np.ones(shape, np.int64))
+
+
+def _tallies(wiring: Wiring, readouts: Sequence[Readout], steps: int) -> dict[str, Tally]:
+    """Give every population its readouts."""
+    by_population: dict[str, list[Readout]] = {p.name: [] for p in wiring.network.populations}
+    for readout in readouts:
+        by_population[readout.population].append(readout)
+    scratch = Scratch()
+    values = {p.name for p in wiring.network.populations if isinstance(p.neuron, Source | LI)}
+    return {
+        name: Tally(own, wiring.shapes[name], steps, name not in values, scratch)
+        for name, own in by_population.items()
+    }
 
 
 def _evenly(size: int, most: int) -> NDArray[np.int64]:

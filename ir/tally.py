@@ -15,10 +15,8 @@ from msc.ir.ops import Quantise, Shape
 
 EXACT_IN_FLOAT32, EXACT_IN_FLOAT64 = 2**24, 2**53
 """Integers are added exactly as long as every sum stays below."""
-_TOGETHER = 2**17
-"""How many neurons times samples are counted at once: what a cache holds."""
-_WEIGHED = 2**13
-"""How many neurons are weighed at once, so that float32 holds their sums."""
+_NEURONS, _TOGETHER = 2**13, 2**17
+"""How many neurons, and how many neurons times samples, are counted at once: what a cache holds."""
 _FAST = tuple(np.dtype(kind) for kind in (np.float32, np.float64, np.uint8, np.bool_))
 
 
@@ -50,7 +48,7 @@ class Tally:
     """The counts of one population: a row of `columns` for each sample, and each neuron's over all samples.
 
     They are integers, which matrix products of floating-point numbers carry: of float32 where a bound keeps
-    every sum below 2^24, else of float64 below 2^53.
+    the sums of what is counted at once below 2^24, else of float64, which adds up all of it below 2^53.
     """
 
     def __init__(
@@ -61,7 +59,7 @@ class Tally:
         self._type = _number_type(readouts, steps)
         self._groups, self.columns = self._grouped(readouts, steps)
         self._scratch = scratch
-        self._ones = np.ones(_TOGETHER // min(self._size, _TOGETHER), self._type)
+        self._ones = np.ones(_TOGETHER // min(self._size, _NEURONS), self._type)
         self.per_neuron = np.zeros(self._size)
 
     def add(self, first: int, emitted: NDArray[Any], repeats: int, table: NDArray[np.float64]) -> None:
@@ -71,8 +69,8 @@ class Tally:
         """
         flat = emitted.reshape(*emitted.shape[:2], self._size)
         together = len(self._ones)
-        for start in range(0, self._size, _TOGETHER):
-            neurons = slice(start, start + _TOGETHER)
+        for start in range(0, self._size, _NEURONS):
+            neurons = slice(start, start + _NEURONS)
             for sample in range(0, len(table), together):
                 some = slice(sample, sample + together)
                 self._add(first, flat[:, some, neurons], repeats, table[some], neurons)
@@ -88,7 +86,7 @@ class Tally:
             for end, counts in self._running(spikes, sorted(ends), repeats):
                 for group in groups:
                     if min(group.limit - first, span) == end:
-                        _weigh(counts, group.weights[:, neurons], table[:, group.columns])
+                        table[:, group.columns] += counts @ group.weights[:, neurons].T
                 if end == span and quantise is None:
                     self.per_neuron[neurons] += self._ones[: len(counts)] @ counts
 
@@ -135,21 +133,15 @@ class Tally:
 
 def _number_type(readouts: Sequence[Readout], steps: int) -> np.dtype[Any]:
     """Choose the floating-point numbers that carry every count exactly."""
-    sums = [each.per_spike.reshape(-1) for each in readouts]
-    largest = max(
-        _TOGETHER, *(int(np.add.reduceat(each, range(0, len(each), _WEIGHED)).max()) for each in sums)
+    assert all(int(each.per_spike.sum()) * steps < EXACT_IN_FLOAT64 for each in readouts), (
+        "a sample's events reach 2^53"
     )
-    if largest * steps < EXACT_IN_FLOAT32:
-        return np.dtype(np.float32)
-    assert largest * steps < EXACT_IN_FLOAT64, "a sample's events reach 2^53"
-    return np.dtype(np.float64)
-
-
-def _weigh(counts: NDArray[Any], weights: NDArray[Any], table: NDArray[np.float64]) -> None:
-    """Add the weighed sums of counts [B, N] to a table [B, readouts]."""
-    for start in range(0, counts.shape[1], _WEIGHED):
-        some = slice(start, start + _WEIGHED)
-        table += counts[:, some] @ weights[:, some].T
+    together = [
+        int(np.add.reduceat(each.per_spike.reshape(-1), range(0, each.per_spike.size, _NEURONS)).max())
+        for each in readouts
+    ]
+    small = max(_TOGETHER, *together) * steps < EXACT_IN_FLOAT32
+    return np.dtype(np.float32 if small else np.float64)
 
 
 def _spikes(emitted: NDArray[Any], spiking: bool, quantise: Quantise | None) -> NDArray[Any]:

@@ -171,7 +171,7 @@ def _feed_forward(seed: int, kind: InputKind) -> tuple[Model, NDArray[np.float32
         Conv2d(4, (1, 1), (2, 1)),
     )
     drawn = rng.permutation(len(convolutions))[: rng.integers(1, 4)]
-    layers: list[tuple[Op, ...]] = [(convolutions[i],) for i in drawn] + [(Flatten(), Linear(5))]
+    layers: list[tuple[Op, ...]] = [*((convolutions[i],) for i in drawn), (Flatten(), Linear(5))]
     made = shape
     kept: list[tuple[Op, ...]] = []
     for ops in layers:

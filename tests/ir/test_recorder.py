@@ -49,7 +49,7 @@ def in_pieces(run: Run, wiring: Wiring, seed: int) -> Activity:
         recorder.begin(len(batch))
         for name in rng.permutation(list(run.emitted)):
             neuron = run.model.network.population(str(name)).neuron
-            kinds: list[Any] = [np.float32, np.float64, np.uint8, np.bool_, np.int64, np.float16]
+            kinds: list[Any] = [np.float32, np.float64, np.uint8, np.bool_, np.int64]
             kept = isinstance(neuron, Source | LI)
             values = run.emitted[name][:, batch]
             values = values if kept else values.astype(kinds[int(rng.integers(len(kinds)))])
@@ -207,6 +207,12 @@ class TestMistakesCrash:
         recorder.begin(1)
         with pytest.raises(AssertionError, match="out: membranes must be seen in all steps"):
             recorder.take("out", 0, self.SHOWN)
+
+    def test_more_than_is_counted_exactly(self) -> None:
+        much = Readout((Quantity.MESSAGES, "out"), "out", np.full(2, 2**51))
+        Recorder(self.WIRING, 1, (much,))
+        with pytest.raises(AssertionError, match=r"a sample's events reach 2\^53"):
+            Recorder(self.WIRING, 2, (much,))
 
     def test_a_column_twice(self) -> None:
         twice = Readout((SPIKES, "out"), "out", np.ones(2, np.int64))

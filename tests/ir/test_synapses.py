@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from msc.ir.counts import fan_out
 from msc.ir.network import Array, Model, Norm, Projection
@@ -17,6 +18,7 @@ from msc.ir.synapses import Operation, operation, synapses, wire
 from tests.counted_networks import chain, counted_run, pruned_weights
 from tests.ir.brute_force import Pairs
 from tests.networks import NETWORKS, conv, edge, net
+from tests.strategies import models
 
 
 def weights(*arrays: object, gamma: object = None) -> dict[str, Array]:
@@ -182,6 +184,14 @@ def test_random_networks_join_the_pairs_found_one_by_one(first: int) -> None:
         wiring = wire(model)
         for each in model.network.projections:
             agrees(each, wiring.shapes[each.source], dict(model.weights))
+
+
+@given(models())
+@settings(max_examples=50)
+def test_networks_of_other_tests_join_the_pairs_found_one_by_one(model: Model) -> None:
+    wiring = wire(model)
+    for each in model.network.projections:
+        agrees(each, wiring.shapes[each.source], dict(model.weights))
 
 
 @pytest.mark.parametrize("first", range(0, 300, 50))
