@@ -9,20 +9,23 @@ from msc.ir.graph import components
 from msc.ir.network import Network
 from msc.ir.shapes import population_shapes
 
-PORTION_BYTES = 2**26
+PORTION_BYTES = 2**25
 LONGEST_SPAN = 255
 """Steps, as many as a byte counts."""
-_SAMPLES = 16  # for as many a span of steps is cut short
+# A span of steps is as long as leaves room for as many samples; shorter than a few steps, for a few at least.
+_SAMPLES, _FEW_STEPS, _FEW_SAMPLES = 16, 4, 4
 
 
 def portion(network: Network, steps: int) -> tuple[int, int]:
     """Choose how many samples, and how many of `steps` steps, to take at once in PORTION_BYTES.
 
-    A larger portion would leave the caches; at least one step of one sample is taken.
+    A larger portion would be no faster; at least one step of one sample is taken.
     """
     each, carried = _bytes_per_step(network), _bytes_carried(network)
-    fitting = (PORTION_BYTES // _SAMPLES - carried) // each
-    at_once = min(max(fitting, 1), steps, LONGEST_SPAN)
+    many, few = ((PORTION_BYTES // samples - carried) // each for samples in (_SAMPLES, _FEW_SAMPLES))
+    fitting = max(many, min(few, _FEW_STEPS), 1)
+    at_once = min(fitting, steps, LONGEST_SPAN)
+    at_once = -(-steps // -(-steps // at_once))  # spans of one length leave fewer holes in memory
     return max(PORTION_BYTES // (at_once * each + carried), 1), at_once
 
 

@@ -37,7 +37,7 @@ def locate(
     whole = Problem(
         f"--data {data}",
         f"is {partly}in none of {', '.join(map(str, places))}",
-        f"run the commands below, or add --download (msc train, msc energy), or set {DATA_VARIABLE} to a folder "
+        f"run the commands below, or add --download (train, energy), or set {DATA_VARIABLE} to a folder "
         f"that holds {folders[0]}/{debian}",
     )
     raise DataError([whole, *(_missing(file, target) for file in absent)])

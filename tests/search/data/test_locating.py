@@ -47,7 +47,8 @@ def test_a_missing_set_says_where_it_was_looked_for_and_how_to_get_it(
     assert refused(lambda: locate("set", ("set", "."), FILES, AS_IT_IS, package="dataset-set")) == [
         f"--data set: is in none of {data_folder}/set, {data_folder}, {cache}/set, {cache}, "
         f"{tmp_path}/debian/set, {tmp_path}/debian; run the commands below, or add --download "
-        "(msc train, msc energy), or set MSC_DATA to a folder that holds set/, or on Debian: sudo apt-get install dataset-set",
+        "(train, energy), or set MSC_DATA to a folder that holds set/, or on Debian: "
+        "sudo apt-get install dataset-set",
         f"a.bin: is missing (MD5 aa); run: curl -fL --create-dirs -o {cache}/set/a.bin https://x.org/a",
         f"b.gz: is missing (MD5 unpacked bb); run: curl -fL --create-dirs -o {cache}/set/b.gz https://x.org/b",
     ]
