@@ -43,6 +43,39 @@ def readouts_of(wiring: Wiring) -> tuple[Readout, ...]:
     )
 
 
+class Rows:
+    """A table that grows by batches of rows, all 0 at first.
+
+    One array that doubles: an array for each batch, which stays, would lie between larger ones that come and
+    go, and keep the memory of all of them.
+    """
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self._array: NDArray[Any] = np.zeros((1, *shape), dtype)
+        self._ends = (0, 0)
+
+    def begin(self, rows: int) -> None:
+        """Add a batch of rows."""
+        first = self._ends[1]
+        self._ends = (first, first + rows)
+        if self._ends[1] > len(self._array):
+            grown = np.zeros(
+                (max(2 * len(self._array), self._ends[1]), *self._array.shape[1:]), self._array.dtype
+            )
+            grown[:first] = self._array[:first]
+            self._array = grown
+
+    @property
+    def last(self) -> NDArray[Any]:
+        """The rows of the last batch."""
+        return self._array[slice(*self._ends)]
+
+    @property
+    def all(self) -> NDArray[Any]:
+        """The rows of all batches."""
+        return self._array[: self._ends[1]]
+
+
 class Recorder:
     """Counts spikes and synaptic events exactly, in memory that depends on neither steps nor samples.
 
@@ -76,18 +109,24 @@ class Recorder:
             name: np.zeros((min(steps, RASTER_STEPS), len(drawn)), np.bool_)
             for name, drawn in self._drawn.items()
         }
-        self._tables: list[Integers] = []
-        self._outputs: list[Floats] = []
+        self._table = Rows((len(self._columns),), np.dtype(np.int64))
+        self._outputs = Rows(wiring.shapes[network.output], np.dtype(np.float64))
         self._counts: dict[str, Floats] = {}
+        self._batches = 0
         self._taken: dict[str, int] | None = None
 
     def begin(self, samples: int) -> None:
         """Start a batch of samples."""
         assert self._taken is None, "the batch before has not ended"
         self._taken = dict.fromkeys(self._tallies, 0)
-        self._counts = {name: np.zeros((samples, len(t.columns))) for name, t in self._tallies.items()}
-        self._tables.append(np.zeros((samples, len(self._columns)), np.int64))
-        self._outputs.append(np.zeros((samples, *self._shapes[self._output])))
+        self._batches += 1
+        self._table.begin(samples)
+        self._outputs.begin(samples)
+        for name, tally in self._tallies.items():
+            if name in self._counts and len(self._counts[name]) == samples:
+                self._counts[name].fill(0)
+            else:
+                self._counts[name] = np.zeros((samples, len(tally.columns)))
 
     def take(
         self,
@@ -104,19 +143,19 @@ class Recorder:
         """
         assert self._taken is not None, "no batch has begun"
         assert repeats == 1 or len(emitted) == 1, "only one step can repeat"
-        samples = len(self._tables[-1])
+        samples = len(self._table.last)
         assert emitted.shape[1:] == (samples, *self._shapes[population]), f"{population}: {emitted.shape}"
         span = len(emitted) * repeats
         assert first == self._taken[population], f"{population}: steps must come in order"
         self._taken[population] += span
-        if len(self._tables) == 1:
+        if self._batches == 1:
             self._draw(population, first, emitted, span)
         if population == self._output:
-            self._outputs[-1] += np.add.reduce(emitted, axis=0, dtype=self._summed)
+            self._outputs.last[...] += np.add.reduce(emitted, axis=0, dtype=self._summed)
         updates = self._place.get((Quantity.UPDATES, population))
         assert (updates is None) == (changed is None), f"{population}: membranes must be seen in all steps"
         if updates is not None and changed is not None:
-            self._tables[-1][:, updates] += changed
+            self._table.last[:, updates] += changed
         self._tallies[population].add(first, emitted, repeats, self._counts[population])
 
     def end(self) -> None:
@@ -127,22 +166,20 @@ class Recorder:
         self._taken = None
         for name, tally in self._tallies.items():
             places = [self._place[column] for column in tally.columns]
-            self._tables[-1][:, places] = self._counts[name]
+            self._table.last[:, places] = self._counts[name]
 
     def activity(self) -> Activity:
         """Tell what was counted in all batches."""
         assert self._taken is None, "the last batch has not ended"
-        empty = np.zeros((0, len(self._columns)), np.int64)
-        silent = np.zeros((0, *self._shapes[self._output]))
         return Activity(
             self._steps,
             self._columns,
-            np.concatenate([empty, *self._tables]),
+            self._table.all.copy(),
             {
                 name: tally.per_neuron.astype(np.int64).reshape(self._shapes[name])
                 for name, tally in self._tallies.items()
             },
-            np.concatenate([silent, *self._outputs]),
+            self._outputs.all.copy(),
             self._raster,
         )
 

@@ -46,10 +46,9 @@ def changes(
 def parts(first: StageReport, later: StageReport, quantised: StageReport | None = None) -> tuple[Part, ...]:
     """Take a difference apart, as `changes` tells it.
 
-    With P the spikes of each neuron over all samples, F its fan-out and L the events of a pair of populations
-    that were not delivered (P F = events + L), two stages a and b differ between them by
-    (P_b - P_a) F_a - (L_b - L_a), other spikes, and P_b (F_b - F_a), other synapses. Relays count as the
-    population they repeat.
+    With P the spikes of each neuron over all samples and F its fan-out, two stages a and b differ between two
+    populations by P_b (F_b - F_a), times the share of P_b F_b that was delivered: other synapses; and by the
+    rest: other spikes. Relays count as the population they repeat.
     """
     if quantised is not None and first.stage is Stage.TRAINED and later.stage is Stage.PLACED:
         return (*parts(first, quantised), *parts(quantised, later))
@@ -102,9 +101,15 @@ def _static_steps(before: Side, after: Side, ends: Ends) -> Iterator[tuple[int, 
 
 
 def _synapse_events(before: Side, after: Side, ends: Ends) -> int:
-    """Count the events of what a source emits later on synapses that it did not have, less those it lost."""
+    """Count the events of what a source emits later on synapses that it did not have, less those it lost.
+
+    Spikes that a delay carries past the end reach none: which they are is not counted neuron by neuron, so
+    that they are taken to have lost as many synapses as the others.
+    """
     if not (_is_static(before) and ends[0] == before.source):
-        return after.reached(ends) - int((after.emitted(ends[0]) * before.fan_out(ends)).sum())
+        reached = after.reached(ends)
+        lost = int((after.emitted(ends[0]) * before.fan_out(ends)).sum()) - reached
+        return -(lost * after.events(ends) // reached) if reached else -lost
     had = [had for _, had, _ in _static_steps(before, after, ends)]
     after_frame = [after.reached_in_a_step(p) for p in after.paths[ends]]
     before_frame = [before.reached_in_a_step(p) * before.delivered_steps(p) for p in before.paths[ends]]
