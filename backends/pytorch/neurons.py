@@ -94,7 +94,7 @@ def charge(neuron: Neuron, state: State, current: Tensor, scratch: Tensor, out: 
 
     LIF: V = V + (v_leak - V + r I) / tau and so on, as `msc.ir.simulate`. The operations round as in its
     order: whatever is exact there in float64 is exact here in float32, if it fits 24 bits.
-    `out` may be the membrane itself; `scratch` is overwritten. All have one shape and type.
+    `out` may be the membrane itself, or `scratch`, which is overwritten. All have one shape and type.
     """
     membrane, synaptic = state
     match neuron:

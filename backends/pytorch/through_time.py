@@ -126,20 +126,20 @@ def _forwards_chunk(
     """Run some samples forwards, in place."""
     neuron, (membrane, synaptic) = dynamics.neuron, state
     scratch, total, fired = (torch.empty_like(membrane) for _ in range(3))
-    # Where changes are counted, the membrane before a step outlasts it: the two change places.
-    spare = membrane if updates is None else torch.empty_like(membrane)
     emissions = emitted.unbind(0)
     charged = emissions if isinstance(neuron, LI) else None if history is None else history.unbind(0)
     for t, current in enumerate(totals(currents, dynamics.steps, total)):
-        before = spare if charged is None else charged[t]
+        # Where changes are counted, the membrane before the step must outlast it.
+        after = membrane if updates is None else scratch
+        before = after if charged is None else charged[t]
         charge(neuron, (membrane, synaptic), current, scratch, before)
         if isinstance(neuron, LI):
-            spare.copy_(before)
+            after.copy_(before)
         else:
-            _fire(dynamics, before, emissions[t], fired, spare)
+            _fire(dynamics, before, emissions[t], fired, after)
         if updates is not None:
-            updates.add(spare, membrane, scratch)
-            membrane, spare = spare, membrane
+            updates.add(after, membrane)
+            membrane, scratch = after, membrane
     if membrane is not state[0]:
         state[0].copy_(membrane)
 

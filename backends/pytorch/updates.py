@@ -26,13 +26,13 @@ class Updates:
         """Count for some of the samples: what is added there is added here."""
         return Updates(self.counts[samples], self.begun)
 
-    def add(self, after: Tensor, before: Tensor, scratch: Tensor) -> None:
-        """Count a step, given the membranes after it and after the step before; `scratch` is overwritten."""
+    def add(self, after: Tensor, before: Tensor) -> None:
+        """Count a step, given the membranes after it and after the step before, which are overwritten."""
         neurons = prod(after.shape[1:])
         if not self.begun:
             self.begun = True
             self.counts.add_(neurons)
             return
-        torch.ne(after, before, out=scratch)  # ones that are floats add up fastest
+        changed = torch.ne(after, before, out=before)  # ones that are floats add up fastest
         exact = after.dtype if neurons <= FLOAT32_INTEGERS else torch.float64
-        self.counts.add_(scratch.sum(tuple(range(1, scratch.ndim)), dtype=exact))
+        self.counts.add_(changed.sum(tuple(range(1, changed.ndim)), dtype=exact))
