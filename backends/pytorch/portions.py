@@ -9,7 +9,7 @@ from msc.ir.graph import components
 from msc.ir.network import Network
 from msc.ir.shapes import population_shapes
 
-PORTION_BYTES = 2**25
+PORTION_BYTES = 2**26
 LONGEST_SPAN = 255
 """Steps, as many as a byte counts."""
 # A span of steps is as long as leaves room for as many samples; shorter than a few steps, for a few at least.
