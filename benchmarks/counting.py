@@ -84,7 +84,7 @@ class Case:
 
 
 CASES = (
-    Case("fashion_mnist", fashion, 546),
+    Case("fashion_mnist", fashion, 1092),
     Case("genome_6x16", partial(genome(12), 4), 81),
     Case("dense_784_512_512_10", partial(dense_lif, 4), 16384),
 )
