@@ -36,6 +36,7 @@ import numpy as np
 import torch
 from inference_networks import dense_lif, genome
 from numpy.typing import NDArray
+from rounding import rounded
 
 from msc.backends.counting import count
 from msc.backends.lava.emulator import stream
@@ -212,15 +213,6 @@ def memory(kind: str) -> dict[str, Any]:
     few, many = (figures[f"growth_mib_n{samples}_t{STEPS[0]}"] for samples in SAMPLES[1:])
     short, long = (figures[f"growth_mib_n{SAMPLES[0]}_t{steps}"] for steps in STEPS[1:])
     return figures | {"ratio_memory_t400": long / short, "ratio_memory_n6400": many / few}
-
-
-def rounded(value: Any) -> Any:
-    """Keep four digits: more would be noise."""
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [rounded(inner) for inner in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main() -> None:

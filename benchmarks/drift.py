@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from rejected import BATCH, BATCHES, DIGITS, EXAMPLES, LAYERS
+from rounding import rounded
 
 from msc.ir.network import Network
 from msc.ir.neurons import LIF
@@ -222,14 +223,6 @@ def _winner(name: str, networks: Sequence[dict[str, Any]]) -> int:
         return 0
     order = [(name == "guarded" and bool(one["violated"]), one["bie"]) for one in networks]
     return order.index(min(order))
-
-
-def rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [rounded(inner) for inner in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rounding import rounded
 
 from msc.backends.lava.bundle import bundle_files
 from msc.backends.lava.emulator import emulate
@@ -143,14 +144,6 @@ def lava_versions() -> dict[str, str]:
     )
     told = subprocess.run([find_interpreter(), "-c", code], capture_output=True, text=True, check=True)
     return json.loads(told.stdout)
-
-
-def rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [rounded(inner) for inner in value]
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peers import Loop, Spikingjelly, Weights
+from rounding import rounded
 from torch import Tensor, nn
 
 from msc.backends.pytorch import SpikingNetwork
@@ -177,14 +178,6 @@ def run_case(case: Case, repeats: int) -> dict[str, Any]:
     figures["candidates_per_s"] = 1 / statistics.median(wall for _, wall in seconds["evaluation"])
     figures |= {f"ratio_vs_{name}": cpu[name] / cpu["evaluation"] for name in peers}
     return figures | {f"forward_ratio_vs_{name}": cpu[name] / cpu["forward"] for name in peers}
-
-
-def rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [rounded(inner) for inner in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ import torch
 from inference_networks import CASES, Case
 from numpy.typing import NDArray
 from peers import Loop, Spikingjelly
+from rounding import rounded
 
 from msc.backends.pytorch import SpikingNetwork
 from msc.backends.simulators.onnx import open_session
@@ -189,14 +190,6 @@ def run_case(case: Case, repeats: int) -> dict[str, Any]:
         "cycle": bool(cyclic_projections(model.network)),
     }
     return {case.name: about | checked, **result}
-
-
-def rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [rounded(inner) for inner in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def told(name: str, figures: Mapping[str, Any]) -> str:
