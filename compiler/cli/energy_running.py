@@ -34,12 +34,14 @@ def run(prepared: Prepared) -> EnergyReport:
     """Run and price every stage on the same samples; raises what making or running one refuses."""
     from msc.backends.stages import stage
 
-    model = prepared.subject.model()
+    model = start = prepared.subject.model()
     reports: dict[Stage, StageReport] = {}
     with watching() as begin:
         for each in prepared.stages:
             counted = begin(each.value)
-            staged = stage(model, each, prepared.options, prepared.chip)
+            staged = stage(start, each, prepared.options, prepared.chip)
+            if each is Stage.QUANTISED:
+                start = staged.model  # what is placed is quantised once
             reports[each] = _run_stage(staged, prepared, counted)
     return EnergyReport(
         Path(prepared.subject.path).name, _facts(prepared, model), tuple(reports.values()), _changes(reports)

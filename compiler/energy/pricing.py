@@ -31,7 +31,8 @@ def price(
     """
     if not profile.published:
         return tuple(missing(name, "nobody published the energies of this device") for name in TERMS)
-    run = Run(wiring, steps, static_input, frozenset(columns))
+    # Ordered: sums of floats, and so the bytes of a report, depend on their order.
+    run = Run(wiring, steps, static_input, dict.fromkeys(columns))
     return (
         synaptic_operations(run, profile),
         neuron_updates(run, profile),

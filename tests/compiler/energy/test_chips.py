@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from msc.compiler.energy.prices import CHIP, MESSAGES, STATIC, Range, Standing
+from msc.compiler.energy.pricing import price
 from msc.compiler.energy.profile import load_energy_profile
+from msc.compiler.energy.runs import StaticInput
 from msc.ir.activity import Quantity
 from tests.compiler.energy.profile_files import MESH, device
 from tests.compiler.energy.runs import conflicting, cost, dense, ran, term_of
@@ -40,6 +42,16 @@ def test_every_message_may_have_a_price() -> None:
     activity = counted(PLACED)
     found = term_of(MESSAGES, dense(), device({"synaptic_operation": 1.0, "message": 76.8, **MESH}), activity)
     assert cost(found, activity)[0] == pytest.approx(9 * 76.8)
+
+
+def test_messages_are_added_up_in_the_order_they_are_counted_in() -> None:
+    """They were taken from a set: the last digit of their energy differed from one process to the next."""
+    sent = [(Quantity.MESSAGES, f"p{number}") for number in range(40)]
+    columns = [*counted().columns, *sent]
+    profile = device({"synaptic_operation": 1.0, "message": 76.8, **MESH})
+    (found,) = (t for t in price(dense(), 4, profile, StaticInput.ONCE, columns) if t.name == MESSAGES)
+    assert found.price is not None
+    assert [charge.column for charge in found.price.charges] == sent
 
 
 def test_a_network_that_is_not_placed_has_no_messages() -> None:
